@@ -1,0 +1,162 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""
+The body asset: Anny's shape basis, skeleton and surfaces in one safetensors file.
+
+Blend shapes of the surfaces are stored as 24-bit fixed point, a scale for each vector: a third
+smaller than float32 and, with errors below a tenth of a micrometre, just as exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+import hashlib
+from importlib import resources
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from anny_ros.errors import ModelError
+
+ASSET_NAME = 'anny_body.safetensors'
+RESOLUTIONS = ('full', 'coarse')
+_STEPS = 2**23 - 1
+
+
+@dataclass(frozen=True)
+class Surface:
+    """
+    One mesh over the shared shape basis of B vectors.
+
+    Parameters
+    ----------
+    template : (3, V), float32, metres
+        Rest positions at zero coefficients, as planes.
+    basis : (B, 3 V), float32, metres
+        Blend shapes, as planes.
+    triangles : (F, 3), int32
+    bone_indices : (V, K), int64; bone_weights : (V, K), float32
+        Skinning, indices into the joints; rows sum to 1.
+    sha256 : str
+        Of the triangles and the names of the joints.
+
+    """
+
+    template: NDArray[np.float32]
+    basis: NDArray[np.float32]
+    triangles: NDArray[np.int32]
+    bone_indices: NDArray[np.int64]
+    bone_weights: NDArray[np.float32]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Asset:
+    """Everything the forward pass needs; see ``training/build_body_asset.py`` for its making."""
+
+    joint_names: tuple[str, ...]
+    joint_parents: NDArray[np.int64]
+    landmark_names: tuple[str, ...]
+    arrays: Mapping[str, NDArray[np.generic]]
+    path: Path
+
+
+def default_path() -> Path:
+    """Path of the asset that ships with the package."""
+    return Path(str(resources.files('anny_ros') / 'assets' / ASSET_NAME))
+
+
+def quantise(basis: NDArray[np.float64]) -> dict[str, NDArray[np.generic]]:
+    """Pack blend shapes (B, M) into a high int16, a low uint8 and a scale for each row."""
+    scale = np.abs(basis).max(axis=1, keepdims=True) / _STEPS
+    scale[scale == 0] = 1.0
+    steps = np.rint(basis / scale).astype(np.int32)
+    return {
+        'basis_high': (steps >> 8).astype(np.int16),
+        'basis_low': (steps & 255).astype(np.uint8),
+        'basis_scale': scale.astype(np.float64),
+    }
+
+
+def dequantise(
+    high: NDArray[np.int16], low: NDArray[np.uint8], scale: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Undo ``quantise``; returns (B, M) float32."""
+    basis = high.astype(np.float32)
+    basis *= np.float32(256.0)
+    basis += low
+    basis *= scale.astype(np.float32)
+    return basis
+
+
+def save(path: Path, arrays: Mapping[str, NDArray[np.generic]], names: dict[str, object]) -> None:
+    """Write an asset; ``names`` holds the lists of names and parents as JSON metadata."""
+    metadata = {key: json.dumps(value) for key, value in names.items()}
+    save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, path, metadata)
+
+
+def load(path: Path | None = None) -> Asset:
+    """
+    Open an asset; surfaces are unpacked later, by ``surface``.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing or is not a body asset.
+
+    """
+    path = default_path() if path is None else path
+    if not path.is_file():
+        raise ModelError(f'the body asset {path} is missing; reinstall anny_ros')
+    try:
+        with safe_open(path, framework='numpy') as file:
+            metadata = file.metadata() or {}
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        names = {key: json.loads(value) for key, value in metadata.items()}
+        return Asset(
+            joint_names=tuple(names['joint_names']),
+            joint_parents=np.array(names['joint_parents'], np.int64),
+            landmark_names=tuple(names['landmark_names']),
+            arrays=arrays,
+            path=path,
+        )
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ModelError(
+            f'{path} is not a body asset ({error}); reinstall anny_ros'
+        ) from error
+
+
+def surface(asset: Asset, resolution: str) -> Surface:
+    """
+    Unpack one surface.
+
+    Raises
+    ------
+    ModelError
+        If there is no such resolution.
+
+    """
+    if resolution not in RESOLUTIONS:
+        raise ModelError(
+            f'there is no mesh resolution {resolution!r}; choose {" or ".join(RESOLUTIONS)}'
+        )
+    arrays = {
+        key.split('.', 1)[1]: value
+        for key, value in asset.arrays.items()
+        if key.startswith(f'{resolution}.')
+    }
+    triangles = arrays['triangles'].astype(np.int32)
+    digest = hashlib.sha256(triangles.tobytes() + ','.join(asset.joint_names).encode())
+    return Surface(
+        template=arrays['template'].astype(np.float32),
+        basis=dequantise(arrays['basis_high'], arrays['basis_low'], arrays['basis_scale']),
+        triangles=triangles,
+        bone_indices=arrays['bone_indices'].astype(np.int64),
+        bone_weights=arrays['bone_weights'].astype(np.float32),
+        sha256=digest.hexdigest(),
+    )

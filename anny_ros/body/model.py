@@ -1,0 +1,247 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""The Anny body model as the rest of the package uses it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+import torch
+from torch import Tensor
+
+from anny_ros.body import asset as body_asset, phenotype as shape
+from anny_ros.body.skeleton import RestBody, RestFrames, Skeleton
+from anny_ros.body.skinning import Skinning
+from anny_ros.types import Detections, FloatArray
+
+# The body's rest axes are x left, y back, z up; REP-155's are x forward, y left, z up.
+_REST_FROM_BODY = np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]], np.float32)
+
+
+@dataclass(frozen=True)
+class PosedBody:
+    """
+    Posed joints, in the space of the root's rotation and translation.
+
+    Parameters
+    ----------
+    joint_positions : Tensor, (N, J, 3), float32, metres
+    joint_orientations : Tensor, (N, J, 3, 3), float32
+        Rotation from each bone's own frame.
+    landmarks : Tensor, (N, L, 3), float32, metres
+        In the order of ``BodyModel.landmark_names``.
+
+    """
+
+    joint_positions: Tensor
+    joint_orientations: Tensor
+    landmarks: Tensor
+
+
+class BodyModel:
+    """
+    Anny: joints, landmarks, meshes, stature and age of people of all ages.
+
+    Poses come in as Anny's "local-bone" rotations (each joint in its own rest frame, the root's
+    being its orientation in the target frame). Skeletons run in float64, surfaces in float32.
+
+    Parameters
+    ----------
+    asset : Asset
+
+    """
+
+    name = 'anny'
+
+    def __init__(self, asset: body_asset.Asset) -> None:
+        self.asset = asset
+        self.joint_names = asset.joint_names
+        self.joint_parents: NDArray[np.int32] = asset.joint_parents.astype(np.int32)
+        self.landmark_names = asset.landmark_names
+        self.skeleton = Skeleton(asset, dtype=torch.float64)
+        self.rest_frames = RestFrames(asset)
+        self._surface = cache(lambda resolution: body_asset.surface(asset, resolution))
+        self._skinning = cache(
+            lambda resolution: Skinning(self._surface(resolution), len(self.joint_names))
+        )
+        stature = (asset.arrays['stature.template'], asset.arrays['stature.basis'])
+        self._stature_template, self._stature_basis = map(torch.as_tensor, stature)
+
+    @staticmethod
+    def load(path: Path | None = None) -> BodyModel:
+        """
+        Load the shipped asset (or another one); the same path gives the same instance.
+
+        Raises
+        ------
+        ModelError
+            If the file is missing or is not a body asset.
+
+        """
+        return _load(path)
+
+    def joint_index(self, name: str) -> int:
+        """Row of a joint; ValueError if there is no such joint."""
+        return self.joint_names.index(name)
+
+    def landmark_index(self, name: str) -> int:
+        """Row of a landmark; ValueError if there is no such landmark."""
+        return self.landmark_names.index(name)
+
+    def num_vertices(self, resolution: str) -> int:
+        """Count the vertices of a surface, ``full`` or ``coarse``."""
+        return self._surface(resolution).template.shape[1]
+
+    def triangles(self, resolution: str) -> NDArray[np.int32]:
+        """Return the triangles of a surface, (F, 3) int32, counter-clockwise from outside."""
+        return self._surface(resolution).triangles
+
+    def hash(self, resolution: str) -> str:
+        """Return 16 hex digits that identify the triangles and joints of a surface."""
+        return self._surface(resolution).sha256[:16]
+
+    @torch.inference_mode()
+    def pose(
+        self, phenotype: Tensor, rotations: Tensor, translation: Tensor | None = None
+    ) -> PosedBody:
+        """
+        Pose bodies.
+
+        Parameters
+        ----------
+        phenotype : Tensor, (N, 6)
+        rotations : Tensor, (N, J, 3, 3)
+            Local-bone rotations.
+        translation : Tensor, (N, 3), metres, or None
+            Where the root joint goes; None is the origin.
+
+        Returns
+        -------
+        PosedBody
+            float32; N = 0 is legal.
+
+        """
+        rest, frames, world = self._world_aligned(phenotype, rotations)
+        root = None if translation is None else translation.double()
+        posed = self.skeleton.pose(rest, world, root)
+        return PosedBody(
+            posed.joint_positions.float(),
+            (posed.rotations @ frames).float(),
+            posed.landmarks.float(),
+        )
+
+    @torch.inference_mode()
+    def local_from_world(self, phenotype: Tensor, world: Tensor) -> Tensor:
+        """
+        Convert world-aligned rotations E to local-bone rotations D.
+
+        Parameters
+        ----------
+        phenotype : Tensor, (N, 6)
+        world : Tensor, (N, J, 3, 3)
+
+        Returns
+        -------
+        Tensor, (N, J, 3, 3), float64
+
+        """
+        Q = self.rest_frames(phenotype)
+        local = Q.transpose(-1, -2) @ world.double() @ Q
+        local[:, 0] = world[:, 0].double() @ Q[:, 0]
+        return local
+
+    @torch.inference_mode()
+    def vertices(self, detections: Detections, resolution: str = 'coarse') -> NDArray[np.float32]:
+        """
+        Make the meshes of detected people.
+
+        Parameters
+        ----------
+        detections : Detections
+            Of this body model.
+        resolution : str
+            ``full`` or ``coarse``.
+
+        Returns
+        -------
+        ndarray, (N, V, 3), float32, metres, C-contiguous
+            Optical frame.
+
+        """
+        phenotype, rotations, translation = map(
+            torch.as_tensor, (detections.phenotype, detections.rotations, detections.translation)
+        )
+        rest, _, world = self._world_aligned(phenotype, rotations)
+        posed = self.skeleton.pose(rest, world, translation.double())
+        carried = (posed.rotations @ rest.heads[..., None])[..., 0]
+        offsets = (posed.joint_positions - carried).float()
+        skinning = self._skinning(resolution)
+        out = skinning(rest.coefficients.float(), posed.rotations.float(), offsets)
+        return np.ascontiguousarray(out.numpy())
+
+    @torch.inference_mode()
+    def body_orientation(self, detections: Detections) -> NDArray[np.float32]:
+        """
+        Orient people as REP-155 wants it.
+
+        Returns
+        -------
+        ndarray, (N, 3, 3), float32
+            Columns: out of the chest, to the body's left, up to the head, in the optical frame.
+
+        """
+        Q = self.rest_frames(torch.as_tensor(detections.phenotype))[:, 0].numpy()
+        R = detections.rotations[:, 0] @ Q.transpose(0, 2, 1)
+        return (R @ _REST_FROM_BODY).astype(np.float32)
+
+    @torch.inference_mode()
+    def stature(self, phenotype: FloatArray) -> NDArray[np.float32]:
+        """
+        Measure bodies standing upright in the rest pose.
+
+        Parameters
+        ----------
+        phenotype : ndarray, (N, 6)
+
+        Returns
+        -------
+        ndarray, (N,), float32, metres
+            From the lowest to the highest vertex.
+
+        """
+        c = shape.shape_coefficients(
+            torch.as_tensor(np.asarray(phenotype, np.float64)),
+            self.skeleton.variations,
+            self.skeleton.projection,
+        )
+        z = self._stature_template + c @ self._stature_basis
+        return (z.amax(1) - z.amin(1)).float().numpy()
+
+    def age_years(self, phenotype: FloatArray) -> NDArray[np.float32]:
+        """Convert the age column of phenotypes (N, 6) to years (N,), float32."""
+        return shape.age_years(phenotype[:, 1])
+
+    def _world_aligned(
+        self, phenotype: Tensor, rotations: Tensor
+    ) -> tuple[RestBody, Tensor, Tensor]:
+        """Rest bodies, rest frames Q and world-aligned rotations E of local-bone rotations."""
+        if rotations.shape[1:] != (len(self.joint_names), 3, 3):
+            raise ValueError(
+                f'rotations must be (N, {len(self.joint_names)}, 3, 3), got '
+                f'{tuple(rotations.shape)}'
+            )
+        phenotype = phenotype.double()
+        Q = self.rest_frames(phenotype)
+        D = rotations.double()
+        world = Q @ D @ Q.transpose(-1, -2)
+        world[:, 0] = D[:, 0] @ Q[:, 0].transpose(-1, -2)
+        return self.skeleton.rest(phenotype), Q, world
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path | None) -> BodyModel:
+    return BodyModel(body_asset.load(path))
