@@ -1,0 +1,143 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""
+Measure the lifter on posed bodies of held-out clips, with simulated 2D noise.
+
+    python -m training.evaluate_lifter DATA [--count 4000] [--output out/evaluation/lifter.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anny_ros.body import BodyModel
+from anny_ros.body.skeleton import Skeleton
+from anny_ros.keypoints.lifter import Lifted, LifterNetwork
+from anny_ros.keypoints.view import View, make_view
+from training.poses import PoseData, sample_phenotypes, sample_rotations
+from training.simulate import People, observe, place
+
+_LIMBS = list(range(5, 17))
+_SEED = 12345
+
+
+def held_out_people(
+    poses: PoseData, skeleton: Skeleton, body: BodyModel, count: int, seed: int = _SEED
+) -> People:
+    """Draw people whose clips training never saw, not mixed and not jittered."""
+    rng = np.random.default_rng(seed)
+    E = sample_rotations(poses, count, rng, augment=False)
+    return place(skeleton, E, sample_phenotypes(body, count, rng), rng)
+
+
+def align(points: Tensor, truth: Tensor) -> Tensor:
+    """
+    Align points by the best similarity.
+
+    Parameters
+    ----------
+    points, truth : Tensor, (N, K, 3)
+
+    Returns
+    -------
+    Tensor, (N, K, 3)
+        ``points`` scaled, turned and moved.
+
+    Notes
+    -----
+    Umeyama (1991), equations 40 to 43.
+
+    """
+    x, y = points - points.mean(1, keepdim=True), truth - truth.mean(1, keepdim=True)
+    U, S, Vt = torch.linalg.svd(y.transpose(1, 2) @ x)
+    sign = torch.ones_like(S)
+    sign[:, 2] = torch.linalg.det(U @ Vt).sign()
+    R = U @ (sign[..., None] * Vt)
+    scale = (S * sign).sum(1) / x.square().sum((1, 2))
+    return scale[:, None, None] * x @ R.transpose(1, 2) + truth.mean(1, keepdim=True)
+
+
+def figures(
+    joints: Tensor, forward: Tensor, position: Tensor, stature: Tensor, truth: dict[str, Tensor]
+) -> dict[str, float]:
+    """
+    Compare lifted people with the truth.
+
+    Parameters
+    ----------
+    joints : Tensor, (N, 17, 3), metres
+    forward : Tensor, (N, 3)
+        Out of the chest.
+    position : Tensor, (N, 3), metres
+        Middle of the hips.
+    stature : Tensor, (N,), metres
+    truth : dict of the same four
+
+    Returns
+    -------
+    dict of str to float
+
+    """
+    centred = joints - joints[:, 11:13].mean(1, keepdim=True)
+    true_joints = truth['joints']
+    true_centred = true_joints - true_joints[:, 11:13].mean(1, keepdim=True)
+    error = (centred - true_centred)[:, _LIMBS].norm(dim=-1)
+    aligned = align(joints[:, _LIMBS], true_joints[:, _LIMBS]) - true_joints[:, _LIMBS]
+    cosine = (forward * truth['forward']).sum(-1).clamp(-1, 1)
+    heading = torch.rad2deg(torch.arccos(cosine))
+    depth = (position.norm(dim=-1) / truth['position'].norm(dim=-1) - 1).abs()
+    height = (stature / truth['stature'] - 1).abs()
+    return {
+        'pa_mpjpe_mm': 1000 * float(aligned.norm(dim=-1).mean()),
+        'mpjpe_mm': 1000 * float(error.mean()),
+        'heading_median_deg': float(heading.median()),
+        'heading_within_45': float((heading < 45).float().mean()),
+        'heading_within_30': float((heading < 30).float().mean()),
+        'distance_median_error': float(depth.median()),
+        'stature_median_error': float(height.median()),
+    }
+
+
+def positions(lifted: Lifted, view: View) -> Tensor:
+    """Middle of the hips in the view frame, (N, 3), metres."""
+    depth = lifted.log_size.exp() / view.extent
+    tangents = view.centre + lifted.offset * view.extent[:, None]
+    return torch.cat([tangents * depth[:, None], depth[:, None]], 1)
+
+
+def _stature(phenotype: Tensor) -> Tensor:
+    return torch.as_tensor(BodyModel.load().stature(phenotype.numpy()))
+
+
+def truth_of(people: People, R: Tensor) -> dict[str, Tensor]:
+    """Truth of people, turned by R (N, 3, 3)."""
+    joints = people.keypoints @ R.transpose(1, 2)
+    return {
+        'joints': joints,
+        'forward': -(R @ people.rotations[:, 0])[..., 1],
+        'position': joints[:, 11:13].mean(1),
+        'stature': _stature(people.phenotype),
+    }
+
+
+@torch.no_grad()
+def evaluate_network(
+    network: LifterNetwork, skeleton: Skeleton, people: People, noise: float
+) -> dict[str, float]:
+    """Figures of the network alone, without mirror image or refinement."""
+    view = make_view(*observe(people, np.random.default_rng(_SEED), noise))
+    lifted = network(view.features)
+    posed = skeleton.pose(skeleton.rest(lifted.phenotype), lifted.rotations)
+    return figures(
+        posed.landmarks[:, :17],
+        -lifted.rotations[:, 0, :, 1],
+        positions(lifted, view),
+        _stature(lifted.phenotype),
+        truth_of(people, view.R_view_camera),
+    )

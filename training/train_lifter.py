@@ -1,0 +1,261 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""
+Train the lifter on posed bodies seen by simulated cameras; needs no pictures.
+
+    python -m training.train_lifter DATA --output out/lifter
+
+Writes a checkpoint every few minutes and continues from it when started again; at the end (and
+with every checkpoint) ``lifter.safetensors`` holds the averaged weights in half precision, and
+``curve.png`` the error on held-out clips.
+"""
+
+from __future__ import annotations
+
+import argparse
+from copy import deepcopy
+import json
+import math
+from pathlib import Path
+import time
+from typing import Any
+
+import numpy as np
+from safetensors.torch import save_file
+import torch
+from torch import Tensor
+from tqdm import trange
+
+from anny_ros.body import BodyModel
+from anny_ros.body.skeleton import Skeleton
+from anny_ros.keypoints.lifter import LIFTED_JOINTS, Lifted, LifterNetwork
+from anny_ros.keypoints.view import View, make_view
+from training.evaluate_lifter import evaluate_network, held_out_people
+from training.poses import PoseData, load_poses, sample_phenotypes, sample_rotations
+from training.simulate import People, observe, place
+
+_BATCH = 512
+_CHUNK = 16384  # bodies made at a time
+_LOOKS = 2  # times each body is observed anew
+_PHENOTYPES = 100_000
+_LEARNING_RATE = 1e-3
+_WARM_UP = 500
+_AVERAGE = 0.9995
+_SAVE_SECONDS = 300.0
+_LIMBS = list(range(5, 17))
+
+
+def _people(
+    poses: PoseData, phenotypes: Tensor, skeleton: Skeleton, rng: np.random.Generator
+) -> People:
+    E = sample_rotations(poses, _CHUNK, rng, augment=True)
+    rows = torch.as_tensor(rng.integers(len(phenotypes), size=_CHUNK))
+    return place(skeleton, E, phenotypes[rows], rng)
+
+
+def _geodesic(a: Tensor, b: Tensor) -> Tensor:
+    """Angle between rotations, radians."""
+    cosine = ((a * b).sum((-1, -2)) - 1) / 2
+    return torch.arccos(cosine.clamp(-1 + 1e-6, 1 - 1e-6))
+
+
+def _negative_log_likelihood(error: Tensor, stddev: Tensor) -> Tensor:
+    """Gaussian, up to a constant; the error itself gets no gradient from it."""
+    error = error.detach()
+    return (0.5 * (error / stddev) ** 2 + stddev.log()).mean()
+
+
+def lifting_loss(lifted: Lifted, view: View, people: People, skeleton: Skeleton) -> Tensor:
+    """
+    Compare what was lifted with the truth.
+
+    Parameters
+    ----------
+    lifted : Lifted
+    view : View
+    people : People
+    skeleton : Skeleton
+        Of the lifted joints.
+
+    Returns
+    -------
+    Tensor, ()
+
+    """
+    R = view.R_view_camera
+    truth = people.keypoints @ R.transpose(1, 2)  # (N, 17, 3), view frame
+    hips = truth[:, 11:13].mean(1)
+    offset = (hips[:, :2] / hips[:, 2:] - view.centre) / view.extent[:, None]
+    log_size = (hips[:, 2].clamp_min(0.05) * view.extent).log()
+    target = people.rotations.clone()
+    target[:, 0] = R @ target[:, 0]
+
+    posed = skeleton.pose(skeleton.rest(lifted.phenotype), lifted.rotations)
+    joints = posed.landmarks[:, :17]
+    joints = joints - joints[:, 11:13].mean(1, keepdim=True)
+    centred = truth - hips[:, None]
+    joint_error = (joints - centred).norm(dim=-1)
+    depth = lifted.log_size.exp() / view.extent
+    place_xy = (view.centre + lifted.offset * view.extent[:, None]) * depth[:, None]
+    world = joints + torch.cat([place_xy, depth[:, None]], 1)[:, None]
+    seen_xy = world[..., :2] / world[..., 2:].clamp_min(0.1)
+    true_xy = truth[..., :2] / truth[..., 2:]
+    flat = ((seen_xy - true_xy) / view.extent[:, None, None]).norm(dim=-1).clamp_max(1.0)
+
+    turned = (lifted.rotations - target).square().sum((-1, -2))
+    shape_error = (lifted.phenotype - people.phenotype).abs()
+    size_error = (lifted.log_size - log_size).abs()
+    offset_error = (lifted.offset - offset).norm(dim=-1)
+    unsure = (
+        _negative_log_likelihood(_geodesic(lifted.rotations, target), lifted.rotation_stddev)
+        + _negative_log_likelihood(shape_error, lifted.phenotype_stddev)
+        + _negative_log_likelihood(size_error, lifted.log_size_stddev)
+        + _negative_log_likelihood(offset_error, lifted.offset_stddev)
+    )
+    return (
+        3.0 * (joint_error[:, _LIMBS].mean() + 0.3 * joint_error[:, :5].mean())
+        + 0.5 * flat.mean()
+        + 0.35 * turned[:, 1:].mean()
+        + 0.2 * turned[:, 0].mean()
+        + 0.5 * shape_error.mean()
+        + size_error.mean()
+        + offset_error.mean()
+        + 0.02 * unsure
+    )
+
+
+def _schedule(step: int, steps: int) -> float:
+    warm = min(1.0, (step + 1) / _WARM_UP)
+    return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))))
+
+
+class Training:
+    """State of a run: network, its running average, optimiser, step and curve."""
+
+    def __init__(self, output: Path, width: int, depth: int, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.output = output
+        self.network = LifterNetwork(width, depth)
+        self.average = deepcopy(self.network).eval()
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=_LEARNING_RATE, weight_decay=0.01, fused=True
+        )
+        self.step = 0
+        self.curve: list[dict[str, float]] = []
+        self.checkpoint = output / 'checkpoint.pt'
+        if self.checkpoint.is_file():
+            state: dict[str, Any] = torch.load(self.checkpoint, weights_only=True)
+            self.network.load_state_dict(state['network'])
+            self.average.load_state_dict(state['average'])
+            self.optimiser.load_state_dict(state['optimiser'])
+            self.step, self.curve = state['step'], state['curve']
+            print(f'continues at step {self.step}')
+
+    def update(self, view: View, people: People, skeleton: Skeleton, rate: float) -> float:
+        """Take one step; returns the loss."""
+        for group in self.optimiser.param_groups:
+            group['lr'] = rate * _LEARNING_RATE
+        with torch.autocast('cpu', torch.bfloat16):
+            raw = self.network.trunk(view.features)
+        loss = lifting_loss(self.network.decode(raw.float()), view, people, skeleton)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        keep = min(_AVERAGE, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for mean, now in zip(
+                self.average.parameters(), self.network.parameters(), strict=True
+            ):
+                mean.lerp_(now, 1 - keep)
+        self.step += 1
+        return float(loss.detach())
+
+    def save(self) -> None:
+        """Write checkpoint, half-precision weights and curve; each appears whole or not at all."""
+        state = {
+            'network': self.network.state_dict(),
+            'average': self.average.state_dict(),
+            'optimiser': self.optimiser.state_dict(),
+            'step': self.step,
+            'curve': self.curve,
+        }
+        part = self.checkpoint.with_suffix('.part')
+        torch.save(state, part)
+        part.replace(self.checkpoint)
+        weights = {k: v.half().contiguous() for k, v in self.average.state_dict().items()}
+        save_file(weights, self.output / 'lifter.safetensors', {'step': str(self.step)})
+        (self.output / 'curve.json').write_text(json.dumps(self.curve, indent=1))
+        self._plot()
+
+    def _plot(self) -> None:
+        import matplotlib as mpl
+
+        mpl.use('Agg')
+        import matplotlib.pyplot as plt
+
+        if not self.curve:
+            return
+        figure, axis = plt.subplots(figsize=(7, 4))
+        steps = [row['step'] * _BATCH / 1e6 for row in self.curve]
+        for key, label in (('exact', 'exact keypoints'), ('noisy', 'simulated 2D network')):
+            axis.plot(steps, [row[f'{key}_pa_mpjpe_mm'] for row in self.curve], label=label)
+        axis.set_xlabel('bodies seen, millions')
+        axis.set_ylabel('PA-MPJPE on held-out clips, mm')
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+        axis.legend()
+        figure.savefig(self.output / 'curve.png', dpi=110, bbox_inches='tight')
+        plt.close(figure)
+
+
+def train(options: argparse.Namespace) -> None:
+    """Run or continue a training."""
+    torch.set_num_threads(options.threads)
+    options.output.mkdir(parents=True, exist_ok=True)
+    body = BodyModel.load()
+    skeleton = Skeleton(body.asset, LIFTED_JOINTS)
+    poses, held_out = load_poses(options.data)
+    phenotypes = sample_phenotypes(body, _PHENOTYPES, np.random.default_rng(options.seed))
+    people = held_out_people(held_out, skeleton, body, 1000)
+    training = Training(options.output, options.width, options.depth, options.seed)
+    saved = time.monotonic()
+    bar = trange(training.step, options.steps, initial=training.step, total=options.steps)
+    per_chunk = 0
+    bodies: People | None = None
+    for step in bar:
+        if bodies is None or per_chunk >= _LOOKS * (len(bodies) // _BATCH):
+            rng = np.random.default_rng([options.seed, step])
+            bodies, per_chunk = _people(poses, phenotypes, skeleton, rng), 0
+        rows = torch.as_tensor(rng.choice(len(bodies), _BATCH, replace=False))
+        batch = bodies[rows]
+        view = make_view(*observe(batch, rng, 0.0 if rng.random() < 0.05 else 1.0))
+        loss = training.update(view, batch, skeleton, _schedule(step, options.steps))
+        per_chunk += 1
+        if training.step % 1000 == 0 or training.step == options.steps:
+            figures = {'step': float(training.step), 'loss': loss}
+            for key, noise in (('exact', 0.0), ('noisy', 1.0)):
+                result = evaluate_network(training.average, skeleton, people, noise)
+                figures.update({f'{key}_{k}': v for k, v in result.items()})
+            training.curve.append(figures)
+            bar.write(json.dumps({k: round(v, 3) for k, v in figures.items()}))
+        if time.monotonic() - saved > _SAVE_SECONDS or training.step == options.steps:
+            training.save()
+            saved = time.monotonic()
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('data', type=Path, help='folder that holds poses.npz')
+    parser.add_argument('--output', type=Path, default=Path('out/lifter'))
+    parser.add_argument('--steps', type=int, default=30_000)
+    parser.add_argument('--width', type=int, default=512)
+    parser.add_argument('--depth', type=int, default=6)
+    parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument('--seed', type=int, default=0)
+    train(parser.parse_args())
+
+
+if __name__ == '__main__':
+    main()
