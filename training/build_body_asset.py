@@ -30,7 +30,7 @@ _LANDMARK_NAMES = (
     'nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear', 'left_shoulder', 'right_shoulder',
     'left_elbow', 'right_elbow', 'left_wrist', 'right_wrist', 'left_hip', 'right_hip',
     'left_knee', 'right_knee', 'left_ankle', 'right_ankle', 'left_big_toe', 'left_small_toe',
-    'left_heel', 'right_big_toe', 'right_small_toe', 'right_heel', 'face_centre',
+    'left_heel', 'right_big_toe', 'right_small_toe', 'right_heel', 'face_centre', 'head_top',
 )  # fmt: skip
 _FACE_CENTRE = 5038  # vertex 5054 of topology anny-full
 _WEIGHT_CUT = 1e-9
@@ -107,9 +107,10 @@ def _landmark_arrays(
     import anny
 
     regressor = anny.KeypointsRegressor.coco(model).regression_weights.numpy()
-    face = np.zeros((1, regressor.shape[1]))
-    face[0, _FACE_CENTRE] = 1.0
-    regressor = np.concatenate([regressor, face])  # (L, V)
+    single = np.zeros((2, regressor.shape[1]))
+    single[0, _FACE_CENTRE] = 1.0
+    single[1, model.template_vertices[:, 2].argmax()] = 1.0
+    regressor = np.concatenate([regressor, single])  # (L, V)
     share = regressor @ weights  # (L, J)
     landmark, joint = np.nonzero(np.abs(share) > _WEIGHT_CUT)
     rows = regressor[landmark] * weights.T[joint]  # (P, V)
