@@ -1,0 +1,165 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""From the network's numbers to people in space: selection, camera, pose, place of the face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+import math
+
+from anny_ros.errors import ModelError
+from anny_ros.geometry.camera import backproject, Letterbox
+from anny_ros.inference.backends import RawPeople
+from anny_ros.model.pose import joint_rotations
+from anny_ros.types import Camera, CameraSource, FloatArray, PHENOTYPE_NAMES
+import numpy as np
+
+# The predicted focal length wanders by this much from picture to picture. Reported by users of
+# the published network, not measured here.
+FOCAL_STDDEV_RATIO = 0.076
+# Assumed errors of a placed person with a known camera: distance along the viewing ray, and
+# the face across it. Not measured: there are no weights that we could measure with.
+DEPTH_STDDEV_RATIO = 0.05
+LOCATION_STDDEV_PX = 4.0
+_LEAST_SCALE = 1e-5  # pixels per metre
+
+
+@dataclass(frozen=True)
+class FoundPeople:
+    """
+    Everybody above the threshold, in the order of the queries.
+
+    Parameters
+    ----------
+    score : ndarray, (N,), float32
+    phenotype : ndarray, (N, 6), float32
+    rotations : ndarray, (N, 74, 3, 3), float32
+        Each joint in its own rest frame; row 0 is in the optical frame.
+    face : ndarray, (N, 3), float64, metres
+        Where the body's ``face_centre`` is, optical frame.
+    appearance : ndarray, (N, A), float32
+        Length 1.
+
+    """
+
+    score: FloatArray
+    phenotype: FloatArray
+    rotations: FloatArray
+    face: FloatArray
+    appearance: FloatArray
+
+
+def predicted_camera(hfov: float, letterbox: Letterbox) -> Camera:
+    """
+    Camera of the canvas as the network guesses it.
+
+    Parameters
+    ----------
+    hfov : float, radians
+        Of the canvas.
+    letterbox : Letterbox
+
+    Returns
+    -------
+    Camera
+        Source ESTIMATED.
+
+    Raises
+    ------
+    ModelError
+        If the field of view is not finite.
+
+    """
+    if not math.isfinite(hfov):
+        raise ModelError(
+            'the network gives numbers that are not finite; set inference.dtype to float32'
+        )
+    hfov = min(max(hfov, 0.01), math.pi - 0.01)
+    stddev = FOCAL_STDDEV_RATIO * math.sin(hfov)  # d hfov = sin(hfov) * d f / f
+    return Camera.from_hfov(
+        hfov, letterbox.width, letterbox.height, CameraSource.ESTIMATED, stddev
+    )
+
+
+def picture_camera(canvas: Camera, letterbox: Letterbox) -> Camera:
+    """Camera of the original picture; the deviation of hfov stays that of the focal length."""
+    camera = letterbox.picture_camera(canvas)
+    ratio = math.sin(camera.hfov) / math.sin(canvas.hfov)
+    return replace(camera, hfov_stddev=canvas.hfov_stddev * ratio)
+
+
+def find_people(raw: RawPeople, canvas: Camera, threshold: float) -> FoundPeople:
+    """
+    Select and decode people.
+
+    Parameters
+    ----------
+    raw : RawPeople
+    canvas : Camera
+        Of the canvas, from the user or from ``predicted_camera``; depth follows its focal length.
+    threshold : float
+        Confidence must be greater than this.
+
+    Returns
+    -------
+    FoundPeople
+        N = 0 is legal. Queries with numbers that are not finite are left out.
+
+    """
+    kept = raw.confidence > threshold  # (Q,)
+    pixels_per_metre = np.exp(raw.log_pixels_per_metre[kept].astype(np.float64))
+    depth = canvas.K[0, 0] / np.maximum(pixels_per_metre, _LEAST_SCALE)  # (N,)
+    # The network counts pixels from a corner, our cameras from a centre.
+    face = backproject(raw.location[kept] - 0.5, depth, canvas.K)  # (N, 3)
+    appearance = raw.appearance[kept].astype(np.float64)
+    length = np.linalg.norm(appearance, axis=1, keepdims=True)
+    found = FoundPeople(
+        score=raw.confidence[kept],
+        phenotype=raw.shape[kept, : len(PHENOTYPE_NAMES)],
+        rotations=joint_rotations(raw.pose[kept]),
+        face=face,
+        appearance=(appearance / np.maximum(length, 1e-12)).astype(np.float32),
+    )
+    finite = np.ones(len(face), bool)
+    for array in vars(found).values():
+        finite &= np.isfinite(array).reshape(len(face), -1).all(axis=1)
+    return found if finite.all() else take(found, finite)
+
+
+def take(people: FoundPeople, rows: FloatArray) -> FoundPeople:
+    """Rows of people, by mask or by index."""
+    return FoundPeople(**{name: array[rows] for name, array in vars(people).items()})
+
+
+def position_covariance(positions: FloatArray, camera: Camera) -> FloatArray:
+    """
+    How sure the place of a person is.
+
+    Three independent errors: distance along the viewing ray (5 % of it), the face across the ray
+    (4 pixels), and, where the camera is estimated, the focal length, which moves people along
+    the optical axis (depth is proportional to it while x and y do not depend on it). The first
+    two figures are assumptions.
+
+    Parameters
+    ----------
+    positions : ndarray, (N, 3), metres
+        Optical frame.
+    camera : Camera
+        Of the picture; its ``hfov_stddev`` gives the error of the focal length.
+
+    Returns
+    -------
+    ndarray, (N, 3, 3), float64, square metres
+
+    """
+    positions = np.asarray(positions, np.float64)
+    distance = np.linalg.norm(positions, axis=1)  # (N,)
+    ray = positions / np.maximum(distance, 1e-9)[:, None]
+    along = ray[:, :, None] * ray[:, None, :]  # (N, 3, 3)
+    sigma_along = DEPTH_STDDEV_RATIO * distance
+    sigma_across = LOCATION_STDDEV_PX * distance / camera.K[0, 0]
+    focal_ratio = camera.hfov_stddev / math.sin(camera.hfov)
+    covariance: FloatArray = sigma_along[:, None, None] ** 2 * along
+    covariance += sigma_across[:, None, None] ** 2 * (np.eye(3) - along)
+    covariance[:, 2, 2] += (focal_ratio * positions[:, 2]) ** 2
+    return covariance
