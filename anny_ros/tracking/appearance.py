@@ -1,0 +1,170 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""
+What people look like: a small gallery of features for each identity.
+
+Each identity is scored on its own (never as a share of a vote), by the mean of the best cosines
+between a new feature and the gallery. What a cosine is worth is learned while tracking: features
+that do not tell people apart lose their say by themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Float64Array = NDArray[np.float64]
+Float32Array = NDArray[np.float32]
+
+GALLERY_SIZE = 8
+# A feature joins the gallery after this many seconds, before that it replaces the newest one: the
+# gallery then spans seconds, not a few nearly equal pictures.
+SPACING = 0.3
+BEST_OF = 3
+
+
+def normalised(features: ArrayLike) -> Float32Array:
+    """Scale features (N, A) to length 1; those that are zero or not finite become zero."""
+    result = np.array(features, np.float32)
+    result[~np.isfinite(result).all(axis=1)] = 0.0
+    length = np.linalg.norm(result, axis=1, keepdims=True)
+    result /= np.where(length > 0, length, np.float32(1))
+    return result
+
+
+@dataclass
+class Galleries:
+    """
+    Recent features of T identities, as arrays.
+
+    Parameters
+    ----------
+    features : ndarray, (T, GALLERY_SIZE, A), float32
+        Of length 1; a ring buffer of which the first ``counts`` are filled.
+    counts : ndarray, (T,), int64
+        How many were ever begun.
+    begun : ndarray, (T,), float64, seconds
+        When the newest one was begun.
+
+    """
+
+    features: Float32Array
+    counts: NDArray[np.int64]
+    begun: Float64Array
+
+    @classmethod
+    def empty(cls, num_tracks: int, size: int) -> Galleries:
+        """Galleries without a feature; ``size`` 0 makes every similarity unknown."""
+        return cls(
+            np.zeros((num_tracks, GALLERY_SIZE, size), np.float32),
+            np.zeros(num_tracks, np.int64),
+            np.full(num_tracks, -np.inf),
+        )
+
+    def take(self, rows: NDArray[np.intp]) -> Galleries:
+        """Return the galleries of some identities."""
+        return Galleries(self.features[rows], self.counts[rows], self.begun[rows])
+
+    def joined(self, other: Galleries) -> Galleries:
+        """Return these identities followed by others."""
+        return Galleries(
+            np.concatenate([self.features, other.features]),
+            np.concatenate([self.counts, other.counts]),
+            np.concatenate([self.begun, other.begun]),
+        )
+
+    def add(self, rows: NDArray[np.intp], features: Float32Array, stamp: float) -> None:
+        """Take in one normalised feature (R, A) for each of ``rows``; zero ones are ignored."""
+        if features.shape[1] == 0:
+            return
+        known = features.any(axis=1)
+        rows, features = rows[known], features[known]
+        fresh = rows[stamp - self.begun[rows] >= SPACING]
+        self.counts[fresh] += 1
+        self.begun[fresh] = stamp
+        self.features[rows, (self.counts[rows] - 1) % GALLERY_SIZE] = features
+
+    def similarity(self, features: Float32Array, wanted: NDArray[np.bool_]) -> Float64Array:
+        """
+        Compare new features with the galleries.
+
+        Parameters
+        ----------
+        features : ndarray, (N, A), float32
+            Normalised.
+        wanted : ndarray, (T, N), bool
+            Which pairs to compute.
+
+        Returns
+        -------
+        ndarray, (T, N), float64
+            Mean of the best ``BEST_OF`` cosines; NaN if not wanted or either side is unknown.
+
+        """
+        result = np.full(wanted.shape, np.nan)
+        if features.shape[1] == 0:
+            return result
+        known = np.logical_and.outer(self.counts > 0, features.any(axis=1))
+        tracks, people = np.nonzero(wanted & known)
+        cosines = np.einsum('pka,pa->pk', self.features[tracks], features[people])
+        filled = np.minimum(self.counts[tracks], GALLERY_SIZE)
+        cosines[np.arange(GALLERY_SIZE) >= filled[:, None]] = -np.inf
+        best = -np.sort(-cosines, axis=1)[:, :BEST_OF].astype(np.float64)
+        used = np.minimum(filled, BEST_OF)
+        best[np.arange(BEST_OF) >= used[:, None]] = 0.0
+        result[tracks, people] = best.sum(axis=1) / used
+        return result
+
+
+class SimilarityScale:
+    """
+    Turns similarities into log likelihood ratios of same person over another person.
+
+    Two Gaussians with a common spread, whose means are learned from what is certain: a person
+    matched without a rival, and the people who are in one picture together. The log ratio is
+    (s - middle) (same - other) / spread², limited to ``LIMIT`` nats: when both means come close,
+    appearance says nothing.
+    """
+
+    LIMIT = 4.0
+    # Forgetting after this many examples keeps it adapting (light, camera).
+    MEMORY = 500.0
+
+    def __init__(self) -> None:
+        self.same, self.other = 0.8, 0.4
+        self.variance = 0.15**2
+        self._weights = np.array([20.0, 20.0])
+
+    def log_ratio(self, similarity: Float64Array) -> Float64Array:
+        """Log likelihood ratio in nats, positive for the same person; 0 where NaN."""
+        middle = 0.5 * (self.same + self.other)
+        slope = max(self.same - self.other, 0.0) / self.variance
+        ratio = np.clip(slope * (similarity - middle), -self.LIMIT, self.LIMIT)
+        return np.where(np.isfinite(similarity), ratio, 0.0)
+
+    def learn(self, same: Float64Array, other: Float64Array) -> None:
+        """Take in similarities of certain matches and of certain strangers (any length)."""
+        for index, values in enumerate((same, other)):
+            values = values[np.isfinite(values)]
+            if not len(values):
+                continue
+            mean = (self.same, self.other)[index]
+            weight = self._weights[index]
+            share = len(values) / (weight + len(values))
+            self._weights[index] = min(weight + len(values), self.MEMORY)
+            spread = float(np.mean((values - mean) ** 2))
+            self.variance = max((1 - share / 2) * self.variance + share / 2 * spread, 0.02**2)
+            mean += share * (float(values.mean()) - mean)
+            if index == 0:
+                self.same = mean
+            else:
+                self.other = mean
+
+
+def strangers(features: Float32Array) -> Float64Array:
+    """Return the cosines of all pairs of people in one picture (up to 16 of them)."""
+    known = features[features.any(axis=1)][:16]
+    cosines = known @ known.T
+    return cosines[np.triu_indices(len(known), 1)].astype(np.float64)

@@ -1,0 +1,158 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""
+Who is who: the cost of every pair of a track and a detection, and the best assignment.
+
+A cost is a negative log likelihood in nats, so that cues add up in comparable units. The place
+in the picture leads: the predicted covariance, in units of the person's size, is its gate, which
+widens by itself with the time unseen and narrows with the distance from the camera. Size, overlap,
+distance, stature and appearance add bounded terms, so that none of them rejects alone: a
+monocular distance is wrong by metres too easily.
+"""
+
+from __future__ import annotations
+
+from anny_ros.tracking.candidates import Candidates
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+Float64Array = NDArray[np.float64]
+
+# A pair that costs more is worse than a person lost and a new one found.
+LIMIT = 8.0
+# Squared Mahalanobis distance in the picture (2 degrees of freedom) beyond which no pair is made.
+GATE = 16.0
+# Wobble of the measured pelvis from pose and fit, as a share of the person's size.
+PLACE_STDDEV = 0.08
+# Place covariances are compared with this one, share of the size.
+PLACE_REFERENCE = 0.1
+SIZE_STDDEV = 0.15
+# Two people who have nothing to do with each other differ by this much in log size.
+SIZE_SPREAD = 0.5
+# Log size beyond which no pair is made; grows with the time unseen.
+SIZE_GATE = (0.7, 0.3)
+OVERLAP_WEIGHT = 2.0
+DEPTH_WEIGHT, DEPTH_CAP = 0.5, 9.0
+STATURE_WEIGHT, STATURE_CAP = 0.5, 9.0
+
+
+def geometric_costs(tracks: Candidates, people: Candidates) -> Float64Array:
+    """
+    Cost of every pair from where and how large people are.
+
+    Parameters
+    ----------
+    tracks, people : Candidates
+        T predicted tracks, N detections.
+
+    Returns
+    -------
+    ndarray, (T, N), nats
+        Infinite outside the gates.
+
+    """
+    size = tracks.size
+    covariance = tracks.place_covariance[:, None] + people.place_covariance[None]
+    covariance = covariance + ((PLACE_STDDEV * size) ** 2)[:, None, None, None] * np.eye(2)
+    offset = people.place[None] - tracks.place[:, None]  # (T, N, 2)
+    xx, xy, yy = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
+    determinant = xx * yy - xy * xy
+    dx, dy = offset[..., 0], offset[..., 1]
+    distance = (yy * dx * dx - 2 * xy * dx * dy + xx * dy * dy) / determinant
+    reference = (PLACE_REFERENCE * size[:, None]) ** 4
+    place = 0.5 * distance + 0.5 * np.log(determinant / reference)
+
+    log_size = np.log(people.size[None] / size[:, None])
+    growth = SIZE_GATE[0] + SIZE_GATE[1] * tracks.unseen[:, None]
+    spread = SIZE_STDDEV + 0.1 * tracks.unseen[:, None]
+    scale = 0.5 * np.minimum((log_size / spread) ** 2, 12.0) + np.log(spread / SIZE_SPREAD)
+
+    total = place + scale + OVERLAP_WEIGHT * (0.5 - overlap(tracks.box, people.box))
+    total += DEPTH_WEIGHT * _bounded(
+        tracks.log_distance,
+        people.log_distance,
+        tracks.log_distance_variance,
+        people.log_distance_variance,
+        DEPTH_CAP,
+    )
+    total += STATURE_WEIGHT * _bounded(
+        tracks.stature,
+        people.stature,
+        tracks.stature_variance,
+        people.stature_variance,
+        STATURE_CAP,
+    )
+    inside = (distance <= GATE) & (np.abs(log_size) <= growth)  # False for NaN places
+    return np.where(inside, total, np.inf)
+
+
+def overlap(first: Float64Array, second: Float64Array) -> Float64Array:
+    """Intersection over union of boxes (T, 4) and (N, 4), (T, N)."""
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    shared = np.prod(np.maximum(high - low, 0.0), axis=-1)
+    area_first = np.prod(np.maximum(first[:, 2:] - first[:, :2], 0.0), axis=-1)
+    area_second = np.prod(np.maximum(second[:, 2:] - second[:, :2], 0.0), axis=-1)
+    union = area_first[:, None] + area_second[None] - shared
+    return np.asarray(shared / np.maximum(union, 1e-9))
+
+
+def assign(costs: Float64Array, limit: float = LIMIT) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """
+    Find the pairs of least total cost, where leaving a pair unmade costs ``limit``.
+
+    Parameters
+    ----------
+    costs : ndarray, (T, N), nats
+        Infinite for pairs that must not be made.
+    limit : float, nats
+
+    Returns
+    -------
+    rows, columns : ndarray, (P,), intp
+        The pairs, by ascending row.
+
+    """
+    gain = np.minimum(costs - limit, 0.0)
+    rows, columns = linear_sum_assignment(gain)
+    made = gain[rows, columns] < 0
+    return rows[made], columns[made]
+
+
+def pair_confidence(
+    costs: Float64Array,
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    limit: float = LIMIT,
+) -> Float64Array:
+    """
+    How sure each made pair is against its rivals, (P,), 0..1.
+
+    The likelihood of the pair over the summed likelihoods of all that compete with it: the other
+    detections of its track, the other tracks of its detection, and no pair at all (``limit``).
+    1 means no rival, 1/2 one that is as good.
+    """
+    likelihood = np.exp(limit - np.minimum(costs, limit + 50.0))
+    pair = likelihood[rows, columns]
+    rivals = likelihood[rows].sum(axis=1) + likelihood[:, columns].sum(axis=0) - pair
+    return np.asarray(pair / (rivals + 1.0))
+
+
+def newness(costs: Float64Array, limit: float = LIMIT) -> Float64Array:
+    """How sure it is that each detection (N,) is none of the tracks, 0..1."""
+    likelihood = np.exp(limit - np.minimum(costs, limit + 50.0))
+    return np.asarray(1.0 / (1.0 + likelihood.sum(axis=0)))
+
+
+def _bounded(
+    first: Float64Array,
+    second: Float64Array,
+    first_variance: Float64Array,
+    second_variance: Float64Array,
+    cap: float,
+) -> Float64Array:
+    """Half the squared distance in standard deviations, bounded; 0 where either is unknown."""
+    squared = (first[:, None] - second[None]) ** 2
+    squared = squared / (first_variance[:, None] + second_variance[None])
+    return np.where(np.isfinite(squared), 0.5 * np.minimum(squared, cap), 0.0)

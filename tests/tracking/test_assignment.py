@@ -1,0 +1,140 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+import itertools
+
+from anny_ros.tracking.assignment import (
+    assign,
+    geometric_costs,
+    LIMIT,
+    newness,
+    overlap,
+    pair_confidence,
+)
+from anny_ros.tracking.candidates import Candidates
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+import numpy as np
+import pytest
+
+
+def candidates(places, height=100.0, stddev=3.0, distance=10.0, stature=1.7, unseen=0.0):
+    places = np.asarray(places, np.float64).reshape(-1, 2)
+    num = len(places)
+    half = np.array([15.0, 50.0]) * height / 100.0
+    return Candidates(
+        place=places,
+        place_covariance=np.tile(stddev**2 * np.eye(2), (num, 1, 1)),
+        box=np.concatenate([places - half, places + half], axis=1),
+        log_distance=np.full(num, np.log(distance)),
+        log_distance_variance=np.full(num, 0.08**2),
+        stature=np.full(num, stature),
+        stature_variance=np.full(num, 0.1**2),
+        unseen=np.full(num, unseen),
+    )
+
+
+def cost(track, person):
+    return geometric_costs(track, person)[0, 0]
+
+
+HERE = [[300.0, 200.0]]
+
+
+def test_a_perfect_pair_is_well_below_the_limit():
+    assert cost(candidates(HERE), candidates(HERE)) < LIMIT - 5
+
+
+def test_the_place_in_the_picture_rejects():
+    track = candidates(HERE)
+    costs = geometric_costs(track, candidates([[300 + d, 200] for d in (0, 10, 25, 80)]))[0]
+    assert (np.diff(costs[:3]) > 0).all()
+    assert costs[2] < LIMIT
+    assert np.isinf(costs[3])
+
+
+def test_distance_and_stature_alone_never_reject():
+    wild = candidates(HERE, distance=30.0, stature=1.0)
+    assert cost(candidates(HERE), candidates(HERE)) < cost(candidates(HERE), wild) < LIMIT
+
+
+def test_the_gate_grows_with_uncertainty_and_person():
+    far = [[360.0, 200.0]]
+    assert np.isinf(cost(candidates(HERE), candidates(far)))
+    assert np.isfinite(cost(candidates(HERE, stddev=30.0), candidates(far)))
+    tall = candidates(HERE, height=300.0)
+    assert cost(tall, candidates(far, height=300.0)) < LIMIT
+
+
+def test_a_vague_track_does_not_outbid_a_sharp_one():
+    sharp, vague = candidates(HERE), candidates(HERE, stddev=60.0, unseen=1.0)
+    assert cost(sharp, candidates([[305.0, 200.0]])) < cost(vague, candidates([[305.0, 200.0]]))
+
+
+def test_unknown_stature_and_no_place():
+    unknown = candidates(HERE, stature=np.nan)
+    assert np.isfinite(cost(unknown, candidates(HERE)))
+    behind = candidates([[np.nan, np.nan]])
+    assert np.isinf(cost(behind, candidates(HERE)))
+
+
+@pytest.mark.parametrize(('num_tracks', 'num_people'), [(0, 0), (0, 3), (2, 0), (2, 3)])
+def test_any_numbers(num_tracks, num_people):
+    costs = geometric_costs(
+        candidates(np.zeros((num_tracks, 2))), candidates(np.zeros((num_people, 2)))
+    )
+    assert costs.shape == (num_tracks, num_people)
+    rows, columns = assign(costs)
+    assert len(rows) == len(columns) == min(num_tracks, num_people)
+    assert newness(costs).shape == (num_people,)
+
+
+def test_overlap_by_hand():
+    boxes = np.array([[0.0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6], [1, 1, 1, 1]])
+    expected = [[1, 1 / 3, 0, 0], [1 / 3, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+    np.testing.assert_allclose(overlap(boxes, boxes), expected)
+
+
+def brute_force(costs, limit):
+    num_tracks, num_people = costs.shape
+    best = 0.0
+    for size in range(1, min(num_tracks, num_people) + 1):
+        for rows in itertools.combinations(range(num_tracks), size):
+            for columns in itertools.permutations(range(num_people), size):
+                best = min(
+                    best, sum(costs[r, c] - limit for r, c in zip(rows, columns, strict=True))
+                )
+    return best
+
+
+@given(
+    arrays(
+        np.float64,
+        st.tuples(st.integers(1, 4), st.integers(1, 4)),
+        elements=st.one_of(st.floats(-5, 20), st.just(np.inf)),
+    )
+)
+def test_assign_is_optimal(costs):
+    rows, columns = assign(costs, 8.0)
+    assert len(set(rows)) == len(rows)
+    assert len(set(columns)) == len(columns)
+    assert (costs[rows, columns] < 8.0).all()
+    total = (costs[rows, columns] - 8.0).sum()
+    assert total == pytest.approx(brute_force(costs, 8.0), abs=1e-9)
+
+
+def test_confidence_against_rivals():
+    rows = columns = np.array([0])
+    alone = pair_confidence(np.array([[0.0]]), rows, columns)
+    assert alone[0] > 0.999
+    rival_track = pair_confidence(np.array([[0.0], [0.0]]), rows, columns)
+    rival_person = pair_confidence(np.array([[0.0, 0.0]]), rows, columns)
+    assert rival_track[0] == pytest.approx(0.5, abs=1e-3)
+    assert rival_person[0] == pytest.approx(0.5, abs=1e-3)
+    assert pair_confidence(np.array([[LIMIT]]), rows, columns)[0] == pytest.approx(0.5)
+
+
+def test_newness():
+    assert newness(np.full((2, 1), np.inf))[0] == pytest.approx(1.0)
+    assert newness(np.array([[LIMIT]]))[0] == pytest.approx(0.5)
+    np.testing.assert_allclose(newness(np.zeros((0, 2))), 1.0)

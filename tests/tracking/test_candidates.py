@@ -1,0 +1,75 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+from anny_ros.geometry.camera import project, scale_camera
+from anny_ros.tracking import motion, Tracker
+from anny_ros.tracking.candidates import (
+    measured_candidates,
+    predicted_candidates,
+    reestimated,
+    statures,
+)
+from anny_ros.types import Camera
+import numpy as np
+import pytest
+
+WHERE = [[0.5, 0.1, 6.0], [-2.0, 0.3, 11.0]]
+
+
+def tracks_of(people):
+    tracker = Tracker(seed=0)
+    tracker.update(people)
+    return tracker._tracks
+
+
+def test_a_track_at_birth_is_predicted_where_it_was_measured(people_at):
+    people = people_at(WHERE)
+    R, share = motion.measurement_covariance(people.position, people.position_covariance)
+    measured = measured_candidates(people, R, share)
+    predicted = predicted_candidates(tracks_of(people), people.camera, 0.0)
+    for name in ('place', 'box', 'log_distance', 'stature'):
+        np.testing.assert_allclose(
+            getattr(predicted, name), getattr(measured, name), rtol=1e-5, atol=1e-3
+        )
+    np.testing.assert_allclose(measured.size, people.bbox[:, 3] - people.bbox[:, 1])
+
+
+def test_the_box_grows_as_a_track_comes_near(people_at):
+    tracks = tracks_of(people_at(WHERE))
+    before = predicted_candidates(tracks, people_at(WHERE).camera, 0.0).size
+    tracks.mean[:, :3] *= 0.5
+    after = predicted_candidates(tracks, people_at(WHERE).camera, 0.0).size
+    np.testing.assert_allclose(after, 2 * before)
+
+
+def test_a_track_behind_the_camera_has_no_place(people_at):
+    tracks = tracks_of(people_at(WHERE))
+    tracks.mean[0, 2] = -1.0
+    predicted = predicted_candidates(tracks, people_at(WHERE).camera, 0.0)
+    assert np.isnan(predicted.place[0]).all()
+    assert np.isfinite(predicted.place_covariance).all()
+    assert np.isfinite(predicted.box).all()
+
+
+def test_statures_that_are_unknown(people_at):
+    people = people_at(WHERE, stature=[1.6, np.nan])
+    stature, variance = statures(people)
+    np.testing.assert_allclose(stature, [1.6, np.nan], rtol=1e-6)
+    np.testing.assert_allclose(variance, [0.01, np.inf], rtol=1e-5)
+
+
+@pytest.mark.parametrize('resize', [1.0, 0.5])
+def test_another_guess_of_the_camera_leaves_people_in_the_picture(resize):
+    old = Camera.from_hfov(1.0, 1280, 720)
+    new = Camera.from_hfov(1.2, int(1280 * resize), int(720 * resize))
+    points = np.array([[1.0, 0.5, 8.0], [-2.0, 0.1, 5.0]])
+    moved = points @ reestimated(old, new).T
+    expected = resize * (project(points, old.K) + 0.5) - 0.5
+    np.testing.assert_allclose(project(moved, new.K), expected, atol=1e-9)
+    ratio = (new.K[0, 0] / new.width) / (old.K[0, 0] / old.width)
+    np.testing.assert_allclose(moved[:, 2], ratio * points[:, 2])
+
+
+def test_a_resized_picture_of_the_same_camera_changes_nothing():
+    camera = Camera.from_hfov(1.0, 1280, 720)
+    half = scale_camera(camera, 640, 360)
+    np.testing.assert_allclose(reestimated(camera, half), np.eye(3), atol=1e-12)
