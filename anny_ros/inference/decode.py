@@ -122,7 +122,7 @@ def find_people(raw: RawPeople, canvas: Camera, threshold: float) -> FoundPeople
     )
     finite = np.ones(len(face), bool)
     for array in vars(found).values():
-        finite &= np.isfinite(array).reshape(len(face), -1).all(axis=1)
+        finite &= np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
     return found if finite.all() else take(found, finite)
 
 
