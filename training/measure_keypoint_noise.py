@@ -1,0 +1,321 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""
+Measure how the 2D network errs, so that the lifter can be trained on errors like its own.
+
+Nobody labelled keypoints in the clips, so the network is compared with itself: each person who
+is well seen is looked at eight times, large, plain and mirrored; the median is taken as the
+truth. Then the person is shown again at several sizes, shifted, mirrored, blurred, compressed,
+lighter or darker. What all eight looks get wrong alike is not seen: the figures are a lower bound.
+
+    python -m training.measure_keypoint_noise DATA_DIR --output training/keypoint_noise.json
+
+Fields of the JSON (S sizes, 17 keypoints; lengths are shares of the longer side of the box of
+the person's true keypoints)
+
+* ``sizes_px`` (S): the person's longer side in the network's input.
+* ``keypoint_names`` (17).
+* ``sigma`` (S, 17): standard deviation per axis of the ordinary errors (robust).
+* ``tail_share``, ``tail_sigma`` (S, 17): share of the errors larger than three sigma (radius),
+  and their standard deviation per axis.
+* ``person_log_std`` (S): spread of a person's median error from look to look, as a standard
+  deviation of its logarithm.
+* ``swap`` (name -> S): probability that left and right of exactly this group are exchanged.
+* ``missed`` (S): share of looks that did not find the person at all.
+* ``confidence``: logit(confidence) = ``offset``[k] + ``log_error``[k] * log(max(error, 0.004)) +
+  ``log_size``[k] * log(size_px / 100) + a part common to all joints of one look (standard
+  deviation ``look_std``) + a part for each joint (standard deviation ``std``[k]).
+* ``people``, ``looks``: how many went in.
+
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+import json
+from pathlib import Path
+from typing import Any
+
+from anny_ros.keypoints.decode import decode_people
+from anny_ros.keypoints.network import GRANULE, MoveNet
+from anny_ros.types import COCO_KEYPOINT_NAMES
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+MIRRORED = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
+SIZES_PX = (60, 84, 120, 165, 230)
+TRUTH_SIZES_PX = (140, 175, 215, 250)
+SWAP_GROUPS = {
+    'whole': range(5, 17),
+    'upper_body': range(5, 11),
+    'lower_body': range(11, 17),
+    'arms': range(7, 11),
+    'legs': range(13, 17),
+    'wrists': range(9, 11),
+    'ankles': range(15, 17),
+}
+# Clip, every how many frames, and the scale at which its people are looked for.
+_CLIPS = (('park.mp4', 5, 0.4), ('street.mp4', 12, 1.3))
+_CONTEXT = 1.6
+_SMALLEST_ERROR = 0.004
+# Left and right can only be told apart where the truth has them this far from each other.
+_LEAST_SEPARATION = 0.06
+_TRUSTED_SPREAD = 0.03
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+@dataclass
+class Look:
+    """One look at one person: size in pixels, errors, and what the network said."""
+
+    person: int
+    size_px: int
+    found: bool
+    truth: FloatArray  # (17, 2), shares of the longer side
+    trusted: NDArray[np.bool_]  # (17,)
+    keypoints: FloatArray  # (17, 2), same unit
+    confidences: FloatArray  # (17,)
+
+
+def degraded(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Blur, compress, lighten and add noise, each a little and at random."""
+    if rng.random() < 0.5:
+        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 0.9))
+    quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(45, 96))]
+    picture = cv2.imdecode(cv2.imencode('.jpg', picture, quality)[1], cv2.IMREAD_COLOR)
+    values = picture * rng.uniform(0.75, 1.25) + rng.uniform(-15, 15)
+    values = values + rng.normal(size=picture.shape) * rng.uniform(0, 5)
+    return np.clip(values, 0, 255).astype(np.uint8)
+
+
+def look_at(
+    network: MoveNet,
+    picture: NDArray[np.uint8],
+    box: FloatArray,
+    size_px: int,
+    mirrored: tuple[bool, ...],
+    rng: np.random.Generator | None,
+) -> list[tuple[FloatArray, FloatArray] | None]:
+    """
+    Show one person a few times; keypoints (17, 2) in the picture and confidences, or None.
+
+    With a generator each look is shifted and degraded at random.
+    """
+    side = int(np.ceil(size_px * _CONTEXT / GRANULE)) * GRANULE
+    scale = size_px / float((box[2:] - box[:2]).max())
+    middle = (box[:2] + box[2:]) / 2
+    source = cv2.GaussianBlur(picture, (0, 0), 0.45 / scale) if scale < 0.6 else picture
+    crops, maps = [], []
+    for mirror in mirrored:
+        shift = rng.uniform(-6, 6, 2) if rng else np.zeros(2)
+        A = np.column_stack([np.eye(2) * scale, (side - 1) / 2 + shift - scale * middle])
+        if mirror:
+            A = np.array([[-1.0, 0.0], [0.0, 1.0]]) @ A + np.array([[0, 0, side - 1], [0, 0, 0]])
+        crop = cv2.warpAffine(source, A, (side, side), flags=cv2.INTER_LINEAR)
+        crops.append(degraded(crop, rng) if rng else crop)
+        maps.append(A)
+    people = decode_people(network(np.stack(crops)), 0.05)
+    results: list[tuple[FloatArray, FloatArray] | None] = []
+    for index, (A, mirror) in enumerate(zip(maps, mirrored, strict=True)):
+        distance = np.abs((people.box[:, :2] + people.box[:, 2:]) / 2 - side / 2).max(axis=1)
+        near = np.flatnonzero((people.picture == index) & (distance < 0.15 * side))
+        if not len(near):
+            results.append(None)
+            continue
+        best = near[np.argmax(people.centre_heat[near])]
+        points = (people.keypoints[best] - A[:, 2]) @ np.linalg.inv(A[:, :2]).T
+        confidences = people.confidences[best]
+        results.append(
+            (points[MIRRORED], confidences[MIRRORED]) if mirror else (points, confidences)
+        )
+    return results
+
+
+def well_seen(network: MoveNet, picture: NDArray[np.uint8], scale: float) -> Iterator[FloatArray]:
+    """Boxes of people who are surely there and wholly in the picture."""
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    rows, columns = (int(np.ceil(n / GRANULE)) * GRANULE for n in small.shape[:2])
+    canvas = np.zeros((1, rows, columns, 3), np.uint8)
+    canvas[0, : small.shape[0], : small.shape[1]] = small
+    people = decode_people(network(canvas), 0.55)
+    height, width = picture.shape[:2]
+    for box, confidences in zip((people.box + 0.5) / scale, people.confidences, strict=True):
+        inside = box[0] > 5 and box[1] > 5 and box[2] < width - 5 and box[3] < height - 5
+        if inside and confidences.mean() > 0.3:
+            yield box
+
+
+def frames(path: Path, step: int) -> Iterator[NDArray[np.uint8]]:
+    """Every ``step``-th frame of a clip as RGB."""
+    capture = cv2.VideoCapture(str(path))
+    index = 0
+    while True:
+        read, picture = capture.read()
+        if not read:
+            break
+        if index % step == 0:
+            yield np.ascontiguousarray(picture[..., ::-1])
+        index += 1
+    if index == 0:
+        raise SystemExit(f'{path} cannot be read; is DATA_DIR the folder that holds clips/?')
+
+
+def collect(network: MoveNet, clips: Path, rng: np.random.Generator) -> list[Look]:
+    """All looks at all people of both clips."""
+    looks: list[Look] = []
+    person = 0
+    for name, step, scale in _CLIPS:
+        for picture in frames(clips / name, step):
+            for box in well_seen(network, picture, scale):
+                new = _looks_at_person(network, picture, box, person, rng)
+                person += bool(new)
+                looks.extend(new)
+            print(f'\r{name}: {person} people, {len(looks)} looks', end='', flush=True)
+        print()
+    return looks
+
+
+def _looks_at_person(
+    network: MoveNet,
+    picture: NDArray[np.uint8],
+    box: FloatArray,
+    person: int,
+    rng: np.random.Generator,
+) -> list[Look]:
+    large = [
+        look
+        for size in TRUTH_SIZES_PX
+        for look in look_at(network, picture, box, size, (False, True), None)
+        if look is not None
+    ]
+    if len(large) < 7:
+        return []
+    points = np.stack([look[0] for look in large])  # (8, 17, 2)
+    truth = np.median(points, axis=0)
+    extent = float((truth.max(axis=0) - truth.min(axis=0)).max())
+    spread = np.median(np.linalg.norm(points - truth, axis=-1), axis=0) / extent
+    looks = []
+    for size in SIZES_PX:
+        for look in look_at(network, picture, box, size, (False, True, False, True), rng):
+            seen, confidences = look if look is not None else (truth, np.zeros(17))
+            looks.append(
+                Look(
+                    person,
+                    size,
+                    look is not None,
+                    truth / extent,
+                    spread < _TRUSTED_SPREAD,
+                    seen / extent,
+                    confidences,
+                )
+            )
+    return looks
+
+
+def summarise(looks: list[Look]) -> dict[str, Any]:
+    """Make the table that the JSON holds."""
+    result: dict[str, Any] = {
+        'sizes_px': list(SIZES_PX),
+        'keypoint_names': list(COCO_KEYPOINT_NAMES),
+        'people': len({look.person for look in looks}),
+        'looks': len(looks),
+    }
+    rows: dict[str, list[Any]] = {
+        name: [] for name in ('sigma', 'tail_share', 'tail_sigma', 'person_log_std', 'missed')
+    }
+    swaps: dict[str, list[float]] = {name: [] for name in SWAP_GROUPS}
+    for size in SIZES_PX:
+        of_size = [look for look in looks if look.size_px == size]
+        rows['missed'].append(1 - np.mean([look.found for look in of_size]))
+        _add_size([look for look in of_size if look.found], rows, swaps)
+    result.update({name: np.round(values, 4).tolist() for name, values in rows.items()})
+    result['swap'] = {name: np.round(values, 4).tolist() for name, values in swaps.items()}
+    result['confidence'] = confidence_model([look for look in looks if look.found])
+    return result
+
+
+def _add_size(
+    looks: list[Look], rows: dict[str, list[Any]], swaps: dict[str, list[float]]
+) -> None:
+    points = np.stack([look.keypoints for look in looks])
+    truth = np.stack([look.truth for look in looks])
+    trusted = np.stack([look.trusted for look in looks])
+    error = np.linalg.norm(points - truth, axis=-1)  # (L, 17)
+    apart = np.linalg.norm(truth - truth[:, MIRRORED], axis=-1)
+    crossed = np.linalg.norm(points - truth[:, MIRRORED], axis=-1)
+    can_tell = apart > _LEAST_SEPARATION
+    swapped = can_tell & (crossed < 0.4 * apart) & (error > 0.6 * apart)
+    usable = np.where(trusted & ~swapped, error, np.nan)
+    # Left and right share one figure: twice as many samples.
+    both = np.concatenate([usable, usable[:, MIRRORED]])
+    sigma = np.nanmedian(both, axis=0) / 1.1774  # median radius of a 2D normal
+    tail = both > 3 * sigma
+    rows['sigma'].append(sigma)
+    rows['tail_share'].append(tail.sum(axis=0) / np.isfinite(both).sum(axis=0))
+    rows['tail_sigma'].append(np.sqrt(np.nanmean(np.where(tail, both**2, np.nan), axis=0) / 2))
+    median = np.nanmedian(usable[np.isfinite(usable).any(axis=1)], axis=1)
+    rows['person_log_std'].append(np.std(np.log(median)))
+    left = np.ones(len(looks), bool)  # looks that no larger group has claimed
+    for name, group in SWAP_GROUPS.items():
+        known = can_tell[:, group].sum(axis=1)
+        share = swapped[:, group].sum(axis=1) / np.maximum(known, 1)
+        is_swapped = left & (known >= len(group) // 2) & (share >= 0.7)
+        swaps[name].append(float(is_swapped.mean()))
+        left &= ~is_swapped
+
+
+def confidence_model(looks: list[Look]) -> dict[str, Any]:
+    """Fit the confidence's logit on the error and the size, by keypoint."""
+    error = np.stack([np.linalg.norm(look.keypoints - look.truth, axis=-1) for look in looks])
+    size = np.array([look.size_px for look in looks])
+    p = np.clip(np.stack([look.confidences for look in looks]), 0.01, 0.99)
+    logit = np.log(p / (1 - p))
+    inputs = np.stack(
+        [
+            np.ones_like(error),
+            np.log(np.maximum(error, _SMALLEST_ERROR)),
+            np.broadcast_to(np.log(size / 100)[:, None], error.shape),
+        ],
+        axis=-1,
+    )  # (L, 17, 3)
+    weights = np.empty((17, 3))
+    for k in range(17):
+        pair = [k, MIRRORED[k]]
+        weights[k] = np.linalg.lstsq(
+            inputs[:, pair].reshape(-1, 3), logit[:, pair].ravel(), rcond=None
+        )[0]
+    rest = logit - np.einsum('lkf,kf->lk', inputs, weights)
+    common = rest.mean(axis=1)
+    # The mean of 17 independent parts varies too: take that away.
+    own = (rest - common[:, None]).std(axis=0) * np.sqrt(17 / 16)
+    look_std = float(np.sqrt(max(common.var() - (own**2).mean() / 17, 0.0)))
+    columns = {
+        name: np.round(weights[:, column], 3).tolist()
+        for column, name in enumerate(('offset', 'log_error', 'log_size'))
+    }
+    return {**columns, 'std': np.round(own, 3).tolist(), 'look_std': round(look_std, 3)}
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    parser.add_argument('data', type=Path, metavar='DATA_DIR', help='folder that holds clips/')
+    parser.add_argument(
+        '--output', type=Path, default=Path(__file__).with_name('keypoint_noise.json')
+    )
+    parser.add_argument('--seed', type=int, default=0)
+    arguments = parser.parse_args()
+    network = MoveNet(threads=1)
+    looks = collect(network, arguments.data / 'clips', np.random.default_rng(arguments.seed))
+    result = summarise(looks)
+    lines = [f' {json.dumps(key)}: {json.dumps(value)}' for key, value in result.items()]
+    arguments.output.write_text('{\n' + ',\n'.join(lines) + '\n}\n', encoding='utf-8')
+    print(f'{arguments.output}: {result["people"]} people, {result["looks"]} looks')
+
+
+if __name__ == '__main__':
+    main()
