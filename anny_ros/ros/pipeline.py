@@ -1,0 +1,155 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""The way of one picture: message, frame, people, tracks, publishers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+import threading
+import time
+
+from anny_ros.errors import InputError
+from anny_ros.inference import Estimator
+from anny_ros.parameters import Parameters
+from anny_ros.ros.cameras import Cameras
+from anny_ros.ros.conversions import stamp_seconds
+from anny_ros.ros.pictures import decode_compressed_image, decode_image
+from anny_ros.ros.publishers import ScenePublisher
+from anny_ros.ros.result import Result, shown_people
+from anny_ros.ros.statistics import Statistics
+from anny_ros.tracking import Tracker
+from anny_ros.types import CameraSource, Frame, Scene, TrackState
+from rclpy.clock import Clock
+from rclpy.impl.rcutils_logger import RcutilsLogger
+from rclpy.time import Time
+from sensor_msgs.msg import CompressedImage, Image
+
+_LOG_PERIOD = 5.0  # seconds between two lines about the same trouble
+
+
+class Pipeline:
+    """
+    Turn picture messages into published results, in the inference thread.
+
+    A picture that cannot be used, or on which the model fails, is counted and skipped.
+
+    Parameters
+    ----------
+    estimator : Estimator
+    tracker : Tracker
+    cameras : Cameras
+    publishers : sequence of ScenePublisher
+    parameters : Parameters
+    logger : RcutilsLogger
+    clock : Clock
+        Of the node, for the age of results.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        estimator: Estimator,
+        tracker: Tracker,
+        cameras: Cameras,
+        publishers: Sequence[ScenePublisher],
+        parameters: Parameters,
+        logger: RcutilsLogger,
+        clock: Clock,
+    ) -> None:
+        self.statistics = Statistics()
+        self.parameters = parameters  # replaced by the executor's thread, applied by ours
+        self.newest: Result | None = None
+        self._estimator = estimator
+        self._tracker = tracker
+        self._cameras = cameras
+        self._publishers = publishers
+        self._logger = logger
+        self._clock = clock
+        self._applied: Parameters | None = None
+        self._reset_wanted = threading.Event()
+
+    def reset_tracks(self) -> None:
+        """Forget everybody before the next picture."""
+        self._reset_wanted.set()
+
+    def __call__(self, message: Image | CompressedImage) -> None:
+        """Work on one picture; never raises."""
+        try:
+            self._work(message)
+        except InputError as error:
+            self.statistics.picture_rejected(str(error))
+            self._logger.warning(f'picture skipped: {error}', throttle_duration_sec=_LOG_PERIOD)
+        except Exception as error:  # noqa: BLE001  a thread that dies would be a silent node
+            failure = f'{type(error).__name__}: {error}'
+            self.statistics.inference_failed(failure)
+            self._logger.error(
+                f'picture skipped, the model failed on it: {failure}',
+                throttle_duration_sec=_LOG_PERIOD,
+            )
+
+    def _work(self, message: Image | CompressedImage) -> None:
+        parameters = self._apply_parameters()
+        watch = [time.perf_counter()]
+        compressed = isinstance(message, CompressedImage)
+        rgb = decode_compressed_image(message) if compressed else decode_image(message)
+        camera = self._cameras.camera_for(rgb)
+        frame = Frame(rgb, stamp_seconds(message.header), camera)
+        watch.append(time.perf_counter())
+        detections = self._estimator(frame)
+        watch.append(time.perf_counter())
+        if self._reset_wanted.is_set():
+            self._reset_wanted.clear()
+            self._tracker.reset()
+        scene = self._tracker.update(detections)
+        if scene.reset:
+            self._logger.warning(
+                f'time jumped back to {scene.stamp:.3f} s (a bag that starts again?): all tracks '
+                'were dropped'
+            )
+        watch.append(time.perf_counter())
+        shown = shown_people(scene, tentative=parameters.publish.tentative)
+        result = Result(
+            message.header, frame, shown, self._estimator.body, parameters.publish.mesh
+        )
+        for publisher in self._publishers:
+            if publisher.wanted():
+                publisher.publish(result)
+        watch.append(time.perf_counter())
+        self.newest = result
+        self._count(result, dict(detections.timings_ms), watch)
+
+    def _count(self, result: Result, estimator_ms: dict[str, float], watch: list[float]) -> None:
+        begin, decoded, estimated, tracked, published = watch
+        stages = {'decode': 1e3 * (decoded - begin)}
+        stages.update(estimator_ms or {'estimate': 1e3 * (estimated - decoded)})
+        stages['track'] = 1e3 * (tracked - estimated)
+        stages['publish'] = 1e3 * (published - tracked)
+        stages['total'] = 1e3 * (published - begin)
+        age = self._clock.now() - Time.from_msg(
+            result.header.stamp, clock_type=self._clock.clock_type
+        )
+        self.statistics.picture_processed(
+            stamp=result.scene.stamp,
+            frame_id=result.header.frame_id,
+            camera_source=CameraSource(result.scene.camera.source).name.lower(),
+            stages_ms=stages,
+            age_ms=age.nanoseconds * 1e-6,
+            people=people_by_state(result.scene),
+            reset=result.scene.reset,
+        )
+
+    def _apply_parameters(self) -> Parameters:
+        parameters = self.parameters
+        if parameters is not self._applied:
+            self._estimator.parameters = parameters
+            self._tracker.parameters = parameters.tracking
+            for publisher in self._publishers:
+                publisher.parameters = parameters
+            self._applied = parameters
+        return parameters
+
+
+def people_by_state(scene: Scene) -> dict[str, int]:
+    """Count people of each state."""
+    return {state.name.lower(): int((scene.states == state).sum()) for state in TrackState}

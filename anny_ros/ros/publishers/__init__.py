@@ -1,0 +1,27 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""
+What the node publishes for a picture: one publisher a file, and the list that names them all.
+
+To add one: a file with a subclass of ``ScenePublisher``, a line here, its test.
+"""
+
+from anny_ros.ros.publishers.base import ScenePublisher
+from anny_ros.ros.publishers.body_model import BodyModelPublisher
+from anny_ros.ros.publishers.humans import HumansPublisher
+from anny_ros.ros.publishers.markers import MarkersPublisher
+from anny_ros.ros.publishers.meshes import MeshesPublisher
+from anny_ros.ros.publishers.overlay import OverlayPublisher
+from anny_ros.ros.publishers.tf import TfPublisher
+
+# In the order of sending: what is small and awaited first.
+PUBLISHERS: tuple[type[ScenePublisher], ...] = (
+    HumansPublisher,
+    TfPublisher,
+    BodyModelPublisher,
+    MeshesPublisher,
+    MarkersPublisher,
+    OverlayPublisher,
+)
+
+__all__ = ['PUBLISHERS', 'ScenePublisher']
