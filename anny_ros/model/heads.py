@@ -55,11 +55,6 @@ class TrackFeatureHead(nn.Module):
         return out
 
 
-def focal_from_hfov(hfov: Tensor, width: int) -> Tensor:
-    """Focal length in pixels of a picture ``width`` pixels wide; ``hfov`` in radians."""
-    return 0.5 * width / torch.tan(0.5 * hfov)
-
-
 def initial_body_pose(num_bones: int) -> Tensor:
     """
     Pose that the pose head's output is added to.

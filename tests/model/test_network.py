@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from anny_ros.model import PRESETS
-from anny_ros.model.heads import focal_from_hfov
 from anny_ros.model.network import normalise
 import numpy as np
 import pytest
@@ -134,10 +133,6 @@ def test_camera_head_equals_the_reference(make_tiny, dtype, atol):
     np.testing.assert_allclose(hfov, wanted, atol=atol)
     assert float(hfov.min()) > 0
     assert float(hfov.max()) < np.pi
-
-
-def test_focal_length_of_a_right_angle_is_half_the_width():
-    assert float(focal_from_hfov(torch.tensor(np.pi / 2), 768)) == pytest.approx(384.0)
 
 
 @pytest.mark.parametrize('size', [(32, 48), (160, 160), (96, 160)], ids=str)
