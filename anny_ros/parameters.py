@@ -106,8 +106,7 @@ class CameraParameters:
     )
     hfov: float = _declare(
         1.22,
-        'Assumed horizontal field of view when nothing better is known and the model cannot '
-        'tell.',
+        'Assumed horizontal field of view when nothing better is known and the model cannot tell.',
         unit='rad',
         minimum=0.17,
         maximum=2.97,
@@ -198,9 +197,7 @@ class PublishParameters:
     raw_images: bool = _declare(
         True, 'Allow outputs that show camera pixels (~/overlay); false guarantees that none does.'
     )
-    tentative: bool = _declare(
-        True, 'Publish people of state TENTATIVE too.', dynamic=True
-    )
+    tentative: bool = _declare(True, 'Publish people of state TENTATIVE too.', dynamic=True)
 
 
 @dataclass(frozen=True)
@@ -248,13 +245,7 @@ class Parameters:
         """
         Copy with some parameters changed, each checked against its declaration.
 
-        Parameters
-        ----------
-        values : mapping of dotted name to value
-
-        Returns
-        -------
-        Parameters
+        ``values`` maps dotted names to values.
 
         Raises
         ------
@@ -339,9 +330,7 @@ class Declaration:
         try:
             numbers = tuple(float(v) for v in value)
         except (TypeError, ValueError):
-            raise ParameterError(
-                f'{self.name} must be a list of numbers, got {value!r}'
-            ) from None
+            raise ParameterError(f'{self.name} must be a list of numbers, got {value!r}') from None
         if len(numbers) not in self.lengths or not all(map(math.isfinite, numbers)):
             counts = ' or '.join(map(str, self.lengths))
             raise ParameterError(
@@ -357,7 +346,7 @@ def declarations() -> Iterator[Declaration]:
             yield Declaration(outer.name, outer.default, **outer.metadata)
             continue
         group = outer.default_factory  # type: ignore[misc]
-        for inner in fields(group):  # type: ignore[arg-type]
+        for inner in fields(group):
             yield Declaration(f'{outer.name}.{inner.name}', inner.default, **inner.metadata)
 
 

@@ -285,7 +285,9 @@ class Detections:
         for name, row in _ROW_SHAPES.items():
             array = np.asarray(getattr(self, name), dtype=np.float32)
             if array.ndim != len(row) + 1 or array.shape[0] != num_people:
-                raise ValueError(f'{name} must be (N, {row}) with N={num_people}, got {array.shape}')
+                raise ValueError(
+                    f'{name} must be (N, {row}) with N={num_people}, got {array.shape}'
+                )
             for wanted, met in zip(row, array.shape[1:], strict=True):
                 expected = sizes.setdefault(wanted, met) if isinstance(wanted, str) else wanted
                 if met != expected:
@@ -301,7 +303,7 @@ class Detections:
     ) -> Detections:
         """Nobody: zero rows of everything."""
         sizes = {'J': num_joints, 'A': appearance_size}
-        arrays = {
+        arrays: dict[str, Any] = {
             name: np.zeros((0, *(sizes[s] if isinstance(s, str) else s for s in row)), np.float32)
             for name, row in _ROW_SHAPES.items()
         }
@@ -314,15 +316,20 @@ class Detections:
         """Take rows by a slice, an index array or a mask; a plain int gives one row."""
         if isinstance(rows, (int, np.integer)):
             rows = [rows]
-        return replace(self, **{name: getattr(self, name)[rows] for name in _ROW_SHAPES})
+        kept: dict[str, Any] = {name: getattr(self, name)[rows] for name in _ROW_SHAPES}
+        return replace(self, **kept)
+
+    def with_timings(self, timings_ms: Mapping[str, float]) -> Detections:
+        """Return the same rows with other timings."""
+        return replace(self, timings_ms=dict(timings_ms))
 
     @staticmethod
     def concatenate(parts: list[Detections]) -> Detections:
         """Stack rows of several (at least one); stamp, camera and timings are the first one's."""
-        return replace(
-            parts[0],
-            **{name: np.concatenate([getattr(p, name) for p in parts]) for name in _ROW_SHAPES},
-        )
+        rows: dict[str, Any] = {
+            name: np.concatenate([getattr(p, name) for p in parts]) for name in _ROW_SHAPES
+        }
+        return replace(parts[0], **rows)
 
     def moved(self, offset: FloatArray) -> Detections:
         """
@@ -341,7 +348,7 @@ class Detections:
 
         """
         offset = np.asarray(offset, np.float32)
-        changed: dict[str, FloatArray] = {}
+        changed: dict[str, Any] = {}
         for name in ('translation', 'position', 'head_position', 'ground_position'):
             changed[name] = getattr(self, name) + offset
         for name in ('joint_positions', 'keypoints_3d'):

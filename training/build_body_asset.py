@@ -15,12 +15,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from anny_ros.body import asset as body_asset
+from anny_ros.types import PHENOTYPE_NAMES
 import numpy as np
 from numpy.typing import NDArray
 import torch
-
-from anny_ros.body import asset as body_asset
-from anny_ros.types import PHENOTYPE_NAMES
 
 _UNTURNED = (
     'jaw', 'oris', 'levator', 'orbicularis', 'temporalis', 'oculi', 'risorius', 'special',
@@ -100,9 +99,7 @@ def _surface_arrays(
     return {f'{name}.{key}': value for key, value in arrays.items()}
 
 
-def _landmark_arrays(
-    model: Any, weights: NDArray[np.float64]
-) -> dict[str, NDArray[np.generic]]:
+def _landmark_arrays(model: Any, weights: NDArray[np.float64]) -> dict[str, NDArray[np.generic]]:
     """Points fixed to bones, whose weighted sum is a landmark; linear in the coefficients."""
     import anny
 
@@ -150,7 +147,9 @@ def build(output: Path, seed: int = 0) -> None:
     # one's, so that one vector of coefficients serves both.
     ours, theirs = (_coefficients(m, phenotypes) for m in (full, coarse))
     change, *_ = np.linalg.lstsq(ours, theirs, rcond=1e-13)
-    residual = np.abs((ours @ change - theirs) @ coarse.blendshapes.numpy().reshape(len(theirs.T), -1))
+    residual = np.abs(
+        (ours @ change - theirs) @ coarse.blendshapes.numpy().reshape(len(theirs.T), -1)
+    )
     print(f'coarse surface in the full basis: largest error {residual.max():.2e} m')
     coarse_basis = np.einsum('ab,bvc->avc', change, coarse.blendshapes.numpy(), optimize=True)
 

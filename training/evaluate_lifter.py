@@ -8,20 +8,16 @@ Measure the lifter on posed bodies of held-out clips, with simulated 2D noise.
 
 from __future__ import annotations
 
-import argparse
-import json
-from pathlib import Path
-
+from anny_ros.body import BodyModel
+from anny_ros.body.skeleton import Skeleton
+from anny_ros.keypoints.lifter import Lifted, LifterNetwork
+from anny_ros.keypoints.view import make_view, View
 import numpy as np
 import torch
 from torch import Tensor
 
-from anny_ros.body import BodyModel
-from anny_ros.body.skeleton import Skeleton
-from anny_ros.keypoints.lifter import Lifted, LifterNetwork
-from anny_ros.keypoints.view import View, make_view
 from training.poses import PoseData, sample_phenotypes, sample_rotations
-from training.simulate import People, observe, place
+from training.simulate import observe, People, place
 
 _LIMBS = list(range(5, 17))
 _SEED = 12345

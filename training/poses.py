@@ -7,13 +7,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from anny_ros.body import BodyModel
+from anny_ros.keypoints.lifter import LIFTED_JOINTS, mirror_rotations
 import numpy as np
 from numpy.typing import NDArray
 import torch
 from torch import Tensor
-
-from anny_ros.body import BodyModel
-from anny_ros.keypoints.lifter import LIFTED_JOINTS, mirror_rotations
 
 # Everyday poses come up more often than their share of the recordings.
 _CATEGORY_BOOST = {

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from anny_ros.body.skeleton import PosedSkeleton, Skeleton
 import numpy as np
 from numpy.typing import NDArray
 import torch
 from torch import Tensor
 
-from anny_ros.body.skeleton import PosedSkeleton, Skeleton
 from training.poses import rotvec_to_rotations
 
 # From a world with z up, seen by a level camera that looks along +y, to its optical frame.
@@ -111,13 +111,19 @@ def place(
     aspect = rng.choice([9 / 16, 3 / 4, 1.0, 4 / 3], size=count, p=(0.45, 0.35, 0.1, 0.1))
     half_view = np.stack([half_x, half_x * aspect], 1)
     yaw = rng.uniform(-0.9, 0.9, count) * np.arctan(half_view[:, 0])
-    direction = np.einsum('nij,jk,nk->ni', _rotation_about(1, -yaw), _OPTICAL_FROM_WORLD,
-                          np.stack([0 * distance, distance, middle[:, 2] - height], 1))
+    direction = np.einsum(
+        'nij,jk,nk->ni',
+        _rotation_about(1, -yaw),
+        _OPTICAL_FROM_WORLD,
+        np.stack([0 * distance, distance, middle[:, 2] - height], 1),
+    )
     elevation = np.arctan2(direction[:, 1], direction[:, 2])
     limit = 0.75 * np.arctan(half_view[:, 1])
     wanted = rng.normal(0.05, 0.2, count)
     pitch = elevation - np.clip(elevation - wanted, -limit, limit)
-    roll = np.where(rng.random(count) < 0.06, rng.normal(0, 0.4, count), rng.normal(0, 0.04, count))
+    roll = np.where(
+        rng.random(count) < 0.06, rng.normal(0, 0.4, count), rng.normal(0, 0.04, count)
+    )
     R = _rotation_about(2, roll) @ _rotation_about(0, pitch) @ _rotation_about(1, -yaw)
     R = R @ _OPTICAL_FROM_WORLD
     keypoints = torch.as_tensor(np.einsum('nij,nkj->nki', R, points[:, :17]), dtype=torch.float32)
@@ -128,9 +134,7 @@ def place(
     return people[good]
 
 
-def observe(
-    people: People, rng: np.random.Generator, noise: float = 1.0
-) -> tuple[Tensor, Tensor]:
+def observe(people: People, rng: np.random.Generator, noise: float = 1.0) -> tuple[Tensor, Tensor]:
     """
     Simulate what the 2D network reports.
 

@@ -20,19 +20,19 @@ from pathlib import Path
 import time
 from typing import Any
 
+from anny_ros.body import BodyModel
+from anny_ros.body.skeleton import Skeleton
+from anny_ros.keypoints.lifter import Lifted, LIFTED_JOINTS, LifterNetwork
+from anny_ros.keypoints.view import make_view, View
 import numpy as np
 from safetensors.torch import save_file
 import torch
 from torch import Tensor
 from tqdm import trange
 
-from anny_ros.body import BodyModel
-from anny_ros.body.skeleton import Skeleton
-from anny_ros.keypoints.lifter import LIFTED_JOINTS, Lifted, LifterNetwork
-from anny_ros.keypoints.view import View, make_view
 from training.evaluate_lifter import evaluate_network, held_out_people
-from training.poses import PoseData, load_poses, sample_phenotypes, sample_rotations
-from training.simulate import People, observe, place
+from training.poses import load_poses, PoseData, sample_phenotypes, sample_rotations
+from training.simulate import observe, People, place
 
 _BATCH = 512
 _CHUNK = 16384  # bodies made at a time

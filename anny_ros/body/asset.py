@@ -15,13 +15,13 @@ import hashlib
 from importlib import resources
 import json
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from typing import Any
 
 from anny_ros.errors import ModelError
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import safe_open, SafetensorError
+from safetensors.numpy import save_file
 
 ASSET_NAME = 'anny_body.safetensors'
 RESOLUTIONS = ('full', 'coarse')
@@ -62,7 +62,7 @@ class Asset:
     joint_names: tuple[str, ...]
     joint_parents: NDArray[np.int64]
     landmark_names: tuple[str, ...]
-    arrays: Mapping[str, NDArray[np.generic]]
+    arrays: Mapping[str, NDArray[Any]]
     path: Path
 
 
@@ -126,9 +126,7 @@ def load(path: Path | None = None) -> Asset:
             path=path,
         )
     except (SafetensorError, KeyError, ValueError) as error:
-        raise ModelError(
-            f'{path} is not a body asset ({error}); reinstall anny_ros'
-        ) from error
+        raise ModelError(f'{path} is not a body asset ({error}); reinstall anny_ros') from error
 
 
 def surface(asset: Asset, resolution: str) -> Surface:

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
+from anny_ros.body import asset as body_asset
+from anny_ros.body import phenotype as shape
+from anny_ros.body.skeleton import RestBody, RestFrames, Skeleton
+from anny_ros.body.skinning import Skinning
+from anny_ros.types import Detections, FloatArray
 import numpy as np
 from numpy.typing import NDArray
 import torch
 from torch import Tensor
-
-from anny_ros.body import asset as body_asset, phenotype as shape
-from anny_ros.body.skeleton import RestBody, RestFrames, Skeleton
-from anny_ros.body.skinning import Skinning
-from anny_ros.types import Detections, FloatArray
 
 # The body's rest axes are x left, y back, z up; REP-155's are x forward, y left, z up.
 _REST_FROM_BODY = np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]], np.float32)

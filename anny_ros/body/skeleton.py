@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
-import torch
-from torch import Tensor
+from typing import Any
 
 from anny_ros.body.asset import Asset
 from anny_ros.body.phenotype import shape_coefficients
+import numpy as np
+from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,16 @@ class Skeleton(torch.nn.Module):
 
     """
 
+    variations: Tensor
+    projection: Tensor
+    heads: Tensor
+    heads_basis: Tensor
+    points: Tensor
+    points_basis: Tensor
     point_landmark: Tensor
     point_joint: Tensor
     point_weight: Tensor
+    point_sums: Tensor
 
     def __init__(
         self,
@@ -104,18 +112,15 @@ class Skeleton(torch.nn.Module):
         self.parents = tuple(-1 if p < 0 else rank[p] for p in parents)
         self.landmark_names = asset.landmark_names
         self.levels = self._levels(self.parents)
-        arrays = asset.arrays
-
-        def keep(name: str, values: np.ndarray, kind: torch.dtype | None = None) -> None:
-            self.register_buffer(name, torch.as_tensor(values.copy()).to(kind or dtype), False)
-
+        self._dtype = dtype
+        arrays, keep = asset.arrays, self._keep
         keep('variations', arrays['shape.variations'].astype(np.int64), torch.int64)
         keep('projection', arrays['shape.projection'])
         heads = arrays['skeleton.heads'][index]
         heads_basis = arrays['skeleton.heads_basis'][:, index]
         keep('heads', heads)
         keep('heads_basis', heads_basis.reshape(len(heads_basis), -1))
-        self._merge_points(asset, rank, keep)
+        self._merge_points(asset, rank)
 
     @staticmethod
     def _nearest_turned(asset: Asset, index: list[int]) -> list[int]:
@@ -137,9 +142,13 @@ class Skeleton(torch.nn.Module):
             levels.append((torch.tensor(joints), torch.tensor([parents[j] for j in joints])))
         return levels
 
-    def _merge_points(self, asset: Asset, rank: list[int], keep: object) -> None:
+    def _keep(self, name: str, values: NDArray[Any], dtype: torch.dtype | None = None) -> None:
+        tensor = torch.as_tensor(values.copy()).to(dtype or self._dtype)
+        self.register_buffer(name, tensor, persistent=False)
+
+    def _merge_points(self, asset: Asset, rank: list[int]) -> None:
         """Sum the points of one landmark that hang on the same turned joint."""
-        arrays = asset.arrays
+        arrays, keep = asset.arrays, self._keep
         joints = np.array(rank)[arrays['landmark.joint'].astype(np.int64)]
         pairs = np.stack([arrays['landmark.index'].astype(np.int64), joints], 1)
         unique, inverse = np.unique(pairs, axis=0, return_inverse=True)
@@ -152,7 +161,6 @@ class Skeleton(torch.nn.Module):
         np.add.at(basis, inverse, arrays['landmark.basis'].transpose(1, 0, 2))
         sums = np.zeros((len(asset.landmark_names), len(unique)))
         sums[unique[:, 0], np.arange(len(unique))] = 1.0
-        assert callable(keep)
         keep('points', template)
         keep('points_basis', basis.transpose(1, 0, 2).reshape(basis.shape[1], -1))
         keep('point_landmark', unique[:, 0], torch.int64)
@@ -235,6 +243,12 @@ class RestFrames(torch.nn.Module):
     (y_y < 0) the equal form k = (1 - y_y) / (y_x^2 + y_z^2) does not cancel. Runs in float64.
 
     """
+
+    bones: Tensor
+    basis: Tensor
+    rolls: Tensor
+    variations: Tensor
+    projection: Tensor
 
     def __init__(self, asset: Asset) -> None:
         super().__init__()

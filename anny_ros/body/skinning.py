@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
+from anny_ros.body.asset import Surface
 import numpy as np
 import torch
 from torch import Tensor
-
-from anny_ros.body.asset import Surface
 
 
 class Skinning(torch.nn.Module):
@@ -24,6 +23,10 @@ class Skinning(torch.nn.Module):
     num_joints : int
 
     """
+
+    template: Tensor
+    basis: Tensor
+    weights: Tensor
 
     def __init__(self, surface: Surface, num_joints: int) -> None:
         super().__init__()

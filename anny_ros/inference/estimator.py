@@ -11,6 +11,7 @@ from anny_ros.body import BodyModel
 from anny_ros.errors import ModelError
 from anny_ros.parameters import Parameters
 from anny_ros.types import Camera, CameraSource, Detections, Frame
+import numpy as np
 
 EMBEDDED = 'anny-lite'
 
@@ -111,8 +112,8 @@ def fallback_camera(frame: Frame, parameters: Parameters) -> Camera:
     height, width = frame.rgb.shape[:2]
     if parameters.camera.k:
         fx, fy, cx, cy = parameters.camera.k
-        K = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]
-        return Camera(K, width, height, CameraSource.PARAMETER)  # type: ignore[arg-type]
+        given = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
+        return Camera(given, width, height, CameraSource.PARAMETER)
     hfov, longest = parameters.camera.hfov, max(width, height)
     across = Camera.from_hfov(hfov, longest, longest)
     K = across.K.copy()

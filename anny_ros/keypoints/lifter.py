@@ -7,13 +7,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from anny_ros.errors import ModelError
+from anny_ros.keypoints.view import NUM_FEATURES, View
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 import torch
-from torch import Tensor, nn
-
-from anny_ros.errors import ModelError
-from anny_ros.keypoints.view import NUM_FEATURES, View
+from torch import nn, Tensor
 
 _SIDED = (
     'clavicle', 'upperarm01', 'upperarm02', 'lowerarm01', 'lowerarm02', 'wrist', 'upperleg01',

@@ -34,6 +34,10 @@ class View:
         Middle of the seen keypoints in the view frame, as ray tangents.
     extent : Tensor, (N,)
         Longer side of the box of the seen keypoints, in ray tangents.
+    points : Tensor, (N, 17, 2)
+        The keypoints as ray tangents in the view frame.
+    confidences : Tensor, (N, 17)
+        As given; 0 where a keypoint was not seen.
 
     """
 
@@ -41,6 +45,8 @@ class View:
     R_view_camera: Tensor
     centre: Tensor
     extent: Tensor
+    points: Tensor
+    confidences: Tensor
 
 
 def rotation_to_forward(ray: Tensor) -> Tensor:
@@ -110,4 +116,4 @@ def make_view(rays: Tensor, confidences: Tensor) -> View:
         ],
         1,
     )  # (N, NUM_FEATURES)
-    return View(features, R, middle, extent)
+    return View(features, R, middle, extent, xy, confidences)

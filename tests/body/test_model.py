@@ -1,12 +1,11 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
-import numpy as np
-import pytest
-import torch
-
 from anny_ros.body import BodyModel
 from anny_ros.errors import ModelError
 from anny_ros.types import Camera, Detections
+import numpy as np
+import pytest
+import torch
 
 
 def random_rotations(rng, shape, scale=1.0):

@@ -1,0 +1,61 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+from anny_ros.keypoints.view import make_view, NUM_FEATURES, rotation_to_forward
+from hypothesis import given, settings
+from hypothesis import strategies as st
+import numpy as np
+import torch
+
+_TANGENT = st.floats(-2.0, 2.0)
+
+
+def make_rays(seed=0, num_people=3):
+    rng = np.random.default_rng(seed)
+    rays = rng.normal(scale=0.1, size=(num_people, 17, 2)) + rng.normal(
+        scale=0.5, size=(num_people, 1, 2)
+    )
+    return torch.as_tensor(rays, dtype=torch.float32), torch.full((num_people, 17), 0.5)
+
+
+@settings(max_examples=50, deadline=None)
+@given(_TANGENT, _TANGENT)
+def test_rotation_takes_the_ray_forward_by_the_shortest_way(x, y):
+    ray = torch.tensor([[x, y]], dtype=torch.float64)
+    R = rotation_to_forward(ray)[0]
+    d = torch.tensor([x, y, 1.0], dtype=torch.float64)
+    d = d / d.norm()
+    np.testing.assert_allclose(R @ d, [0, 0, 1], atol=1e-12)
+    np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-12)
+    # the smallest rotation's angle is the angle between the ray and z
+    angle = torch.arccos(((R.trace() - 1) / 2).clamp(-1, 1))
+    np.testing.assert_allclose(angle, torch.arccos(d[2].clamp(-1, 1)), atol=1e-6)
+
+
+def test_features_have_unit_extent_and_ignore_missing_keypoints():
+    rays, confidences = make_rays()
+    confidences[:, 9] = 0.0
+    view = make_view(rays, confidences)
+    assert view.features.shape == (3, NUM_FEATURES)
+    xy = view.features[:, :34].view(3, 17, 2)
+    seen = confidences[0] > 0
+    extent = (xy[:, seen].amax(1) - xy[:, seen].amin(1)).amax(-1)
+    np.testing.assert_allclose(extent, 1.0, atol=1e-4)
+    assert (xy[:, 9] == 0).all()
+    rays[:, 9] += 10.0  # a keypoint that was not seen must not matter
+    np.testing.assert_array_equal(make_view(rays, confidences).features, view.features)
+
+
+def test_points_are_the_rays_turned():
+    rays, confidences = make_rays()
+    view = make_view(rays, confidences)
+    back = torch.nn.functional.pad(view.points, (0, 1), value=1.0) @ view.R_view_camera
+    np.testing.assert_allclose(back[..., :2] / back[..., 2:], rays, atol=1e-5)
+
+
+def test_people_do_not_influence_each_other():
+    rays, confidences = make_rays()
+    together = make_view(rays, confidences).features
+    alone = torch.cat(
+        [make_view(r[None], c[None]).features for r, c in zip(rays, confidences, strict=True)]
+    )
+    np.testing.assert_allclose(together, alone, atol=1e-6)
