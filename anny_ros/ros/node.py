@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-import signal
 import sys
 import threading
 import traceback
@@ -20,6 +19,7 @@ from anny_ros.ros.parameters import declare_parameters, LiveParameters, read_par
 from anny_ros.ros.publishers import PUBLISHERS, ScenePublisher
 from anny_ros.ros.reports import Reports
 from anny_ros.ros.services import Services
+from anny_ros.ros.signals import stop_on_signal
 from anny_ros.ros.work import Work
 from anny_ros.tracking import Tracker
 import rclpy
@@ -199,18 +199,8 @@ def autostart(node: AnnyNode) -> bool:
     return node.trigger_configure() == success and node.trigger_activate() == success
 
 
-def spin_until_signal(node: Node) -> None:
-    """
-    Spin until SIGINT, SIGTERM or the end of the ROS context.
-
-    rclpy's own handler would end the context at once; then nobody could tell viewers to remove
-    their markers. So initialise with ``SignalHandlerOptions.NO``.
-    """
-    stop = threading.Event()
-    previous = {
-        number: signal.signal(number, lambda *_: stop.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+def spin(node: Node, stop: threading.Event) -> None:
+    """Spin until ``stop`` is set or the ROS context ends."""
     executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
     try:
@@ -219,26 +209,25 @@ def spin_until_signal(node: Node) -> None:
     except ExternalShutdownException:
         pass
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)  # a second Ctrl-C interrupts a stop that hangs
         executor.shutdown()
 
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is told to stop; the exit status is 2 for a user's mistake."""
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    node = None
     try:
-        node = AnnyNode()
+        with stop_on_signal() as stop:
+            node = AnnyNode()
+            if not autostart(node):
+                return _USER_MISTAKE
+            spin(node, stop)
     except AnnyError as error:
         get_logger('anny').fatal(str(error))
-        rclpy.shutdown()
         return _USER_MISTAKE
-    try:
-        if not autostart(node):
-            return _USER_MISTAKE
-        spin_until_signal(node)
     finally:
-        node.destroy_node()
+        if node is not None:
+            node.destroy_node()
         rclpy.try_shutdown()
     return 0
 

@@ -37,7 +37,7 @@ class ScenePublisher(ABC):
         self.node = node
         self.body = body
         self.parameters = parameters
-        self._publishers: list[LifecyclePublisher] = []
+        self._publishers: list[LifecyclePublisher[Any]] = []
 
     @classmethod
     def allowed(cls, parameters: Parameters) -> bool:
@@ -66,7 +66,7 @@ class ScenePublisher(ABC):
             (destroy or self.node.destroy_publisher)(publisher)
         self._publishers.clear()
 
-    def create(self, kind: type[Any], topic: str, profile: QoSProfile) -> LifecyclePublisher:
+    def create(self, kind: type[Any], topic: str, profile: QoSProfile) -> LifecyclePublisher[Any]:
         """Make a publisher that sends only while the node is active."""
         publisher = self.node.create_lifecycle_publisher(
             kind, topic, profile, qos_overriding_options=qos.overridable()

@@ -1,0 +1,125 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""Start the perception node, and RViz if it is wanted."""
+
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+from launch_ros.substitutions import FindPackageShare
+
+from launch import LaunchContext, LaunchDescription
+
+
+def use_sim_time() -> ParameterValue:
+    """Pass the argument on as a bool."""
+    return ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool)
+
+
+def perception_node(context: LaunchContext) -> list[Node]:
+    """Make the node; an argument that is empty leaves its parameter to params_file."""
+    given = {
+        'model.name': LaunchConfiguration('model').perform(context),
+        'model.checkpoint': LaunchConfiguration('checkpoint').perform(context),
+        'autostart': LaunchConfiguration('autostart').perform(context),
+    }
+    parameters = {
+        # Else launch would guess the type from what the text looks like.
+        name: ParameterValue(value, value_type=bool if name == 'autostart' else str)
+        for name, value in given.items()
+        if value
+    }
+    return [
+        Node(
+            package='anny_ros',
+            executable='perception_node',
+            name='anny',
+            namespace=LaunchConfiguration('namespace'),
+            parameters=[
+                LaunchConfiguration('params_file'),
+                {'use_sim_time': use_sim_time(), **parameters},
+            ],
+            remappings=[
+                ('image', LaunchConfiguration('image')),
+                ('camera_info', LaunchConfiguration('camera_info')),
+            ],
+            ros_arguments=['--log-level', LaunchConfiguration('log_level')],
+            output='screen',
+        )
+    ]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Declare the arguments and start."""
+    share = FindPackageShare('anny_ros')
+    arguments = [
+        DeclareLaunchArgument(
+            'namespace', default_value='', description='Namespace of the node; empty: none.'
+        ),
+        DeclareLaunchArgument(
+            'use_sim_time',
+            default_value='false',
+            choices=['true', 'false'],
+            description='Take the time from /clock (simulation, or a bag played with --clock).',
+        ),
+        DeclareLaunchArgument(
+            'params_file',
+            default_value=PathJoinSubstitution([share, 'config', 'perception.yaml']),
+            description='YAML file with parameters of the node; docs/parameters.md lists them.',
+        ),
+        DeclareLaunchArgument(
+            'model',
+            default_value='',
+            choices=['', 'anny-lite', 'multihmr2'],
+            description='Estimator: the embedded anny-lite, or multihmr2 with your own weights; '
+            'empty: as params_file says.',
+        ),
+        DeclareLaunchArgument(
+            'checkpoint',
+            default_value='',
+            description='Path of your multihmr2.pt (anny-lite needs none); empty: as params_file '
+            'says.',
+        ),
+        DeclareLaunchArgument(
+            'image',
+            default_value='/camera/image_raw',
+            description='Topic of the pictures; rectified ones are best.',
+        ),
+        DeclareLaunchArgument(
+            'camera_info',
+            default_value='/camera/camera_info',
+            description='Topic of the intrinsics that belong to the pictures.',
+        ),
+        DeclareLaunchArgument(
+            'log_level',
+            default_value='info',
+            choices=['debug', 'info', 'warn', 'error', 'fatal'],
+            description='Least severity of what the node logs.',
+        ),
+        DeclareLaunchArgument(
+            'rviz',
+            default_value='false',
+            choices=['true', 'false'],
+            description='Also start RViz with meshes, frames and overlay.',
+        ),
+        DeclareLaunchArgument(
+            'autostart',
+            default_value='',
+            choices=['', 'true', 'false'],
+            description='Configure and activate at once; false leaves it to a lifecycle manager; '
+            'empty: as params_file says.',
+        ),
+    ]
+
+    rviz = Node(
+        package='rviz2',
+        executable='rviz2',
+        name='rviz',
+        namespace=LaunchConfiguration('namespace'),
+        arguments=['-d', PathJoinSubstitution([share, 'rviz', 'perception.rviz'])],
+        parameters=[{'use_sim_time': use_sim_time()}],
+        condition=IfCondition(LaunchConfiguration('rviz')),
+        output='screen',
+    )
+    return LaunchDescription([*arguments, OpaqueFunction(function=perception_node), rviz])
