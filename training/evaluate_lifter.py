@@ -124,10 +124,10 @@ def truth_of(people: People, R: Tensor) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def evaluate_network(
-    network: LifterNetwork, skeleton: Skeleton, people: People, noise: float
+    network: LifterNetwork, skeleton: Skeleton, people: People, exact: bool
 ) -> dict[str, float]:
     """Figures of the network alone, without mirror image or refinement."""
-    view = make_view(*observe(people, np.random.default_rng(_SEED), noise))
+    view = make_view(*observe(people, np.random.default_rng(_SEED), exact))
     lifted = network(view.features)
     posed = skeleton.pose(skeleton.rest(lifted.phenotype), lifted.rotations)
     return figures(

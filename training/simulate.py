@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+import json
+from pathlib import Path
 
 from anny_ros.body.skeleton import PosedSkeleton, Skeleton
 import numpy as np
@@ -16,18 +19,24 @@ from training.poses import rotvec_to_rotations
 
 # From a world with z up, seen by a level camera that looks along +y, to its optical frame.
 _OPTICAL_FROM_WORLD = np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])
-_SWAPS = (
-    (0.03, ((5, 6), (7, 8), (9, 10))),  # arms
-    (0.03, ((13, 14), (15, 16))),  # legs
-    (0.02, ((11, 12), (13, 14), (15, 16))),  # lower body
-    (0.01, ((9, 10),)),
-    (0.01, ((15, 16),)),
-    (0.015, tuple((i, i + 1) for i in range(1, 16, 2))),  # everything
-)
-# Error of each COCO keypoint relative to the average one.
-_JOINT_FACTOR = np.array(
-    [0.5, 0.5, 0.5, 0.6, 0.6, 0.9, 0.9, 1.0, 1.0, 1.1, 1.1, 1.25, 1.25, 1.0, 1.0, 1.1, 1.1]
-)
+# Pairs of COCO keypoints that change places in each kind of left-right swap.
+_SWAPS: dict[str, tuple[tuple[int, int], ...]] = {
+    'whole': tuple((i, i + 1) for i in range(1, 16, 2)),
+    'upper_body': ((1, 2), (3, 4), (5, 6), (7, 8), (9, 10)),
+    'lower_body': ((11, 12), (13, 14), (15, 16)),
+    'arms': ((7, 8), (9, 10)),
+    'legs': ((13, 14), (15, 16)),
+    'wrists': ((9, 10),),
+    'ankles': ((15, 16),),
+}
+# What was measured is how looks at a person differ; where the 2D network puts a joint differs
+# from the body's own point by about this share of the extent besides.
+_JOINT_DEFINITION = 0.01
+_LEAST_ERROR = 0.004
+# Keypoints behind an obstacle, and those on the far side of the head.
+_HIDDEN_ERROR, _HIDDEN_LOGIT = 0.06, 0.7
+_FAR_SIDE_LOGIT = 1.0
+_NOISE_FILE = Path(__file__).with_name('keypoint_noise.json')
 LOWEST_CONFIDENCE = 0.1
 
 
@@ -134,7 +143,71 @@ def place(
     return people[good]
 
 
-def observe(people: People, rng: np.random.Generator, noise: float = 1.0) -> tuple[Tensor, Tensor]:
+@dataclass(frozen=True)
+class KeypointNoise:
+    """
+    How the 2D network errs, by the person's size in its input; see ``measure_keypoint_noise``.
+
+    Parameters
+    ----------
+    sizes_px : ndarray, (S,)
+    sigma, tail_share, tail_sigma : ndarray, (S, 17)
+        Standard deviation of an ordinary error, share and standard deviation of gross ones; over
+        the longer side of the person's box.
+    person_log_std : ndarray, (S, 1)
+        Spread of the logarithm of a person's level of error.
+    swap : ndarray, (S, number of kinds of swaps)
+        Probabilities, in the order of ``_SWAPS``.
+    offset, log_error, log_size, std : ndarray, (17,)
+    look_std : float
+        logit(confidence) = offset + log_error log(error) + log_size log(size / 100 px), with a
+        spread of ``std`` for each joint and ``look_std`` for the person.
+
+    """
+
+    sizes_px: NDArray[np.float64]
+    sigma: NDArray[np.float64]
+    tail_share: NDArray[np.float64]
+    tail_sigma: NDArray[np.float64]
+    person_log_std: NDArray[np.float64]
+    swap: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    log_error: NDArray[np.float64]
+    log_size: NDArray[np.float64]
+    std: NDArray[np.float64]
+    look_std: float
+
+    @staticmethod
+    @cache
+    def load(path: Path = _NOISE_FILE) -> KeypointNoise:
+        """Read what was measured."""
+        raw = json.loads(path.read_text())
+        confidence = raw['confidence']
+        return KeypointNoise(
+            sizes_px=np.array(raw['sizes_px'], float),
+            sigma=np.array(raw['sigma']),
+            tail_share=np.array(raw['tail_share']),
+            tail_sigma=np.array(raw['tail_sigma']),
+            person_log_std=np.array(raw['person_log_std'])[:, None],
+            swap=np.array([raw['swap'][kind] for kind in _SWAPS]).T,
+            offset=np.array(confidence['offset']),
+            log_error=np.array(confidence['log_error']),
+            log_size=np.array(confidence['log_size']),
+            std=np.array(confidence['std']),
+            look_std=float(confidence['look_std']),
+        )
+
+    def at(self, size_px: NDArray[np.float64], table: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Interpolate a table (S, K) to people's sizes (N,) in the logarithm: (N, K)."""
+        place = np.interp(np.log(size_px), np.log(self.sizes_px), np.arange(len(self.sizes_px)))
+        low = np.minimum(place.astype(int), len(self.sizes_px) - 2)
+        share = (place - low)[:, None]
+        return np.asarray((1 - share) * table[low] + share * table[low + 1])
+
+
+def observe(
+    people: People, rng: np.random.Generator, exact: bool = False
+) -> tuple[Tensor, Tensor]:
     """
     Simulate what the 2D network reports.
 
@@ -142,8 +215,8 @@ def observe(people: People, rng: np.random.Generator, noise: float = 1.0) -> tup
     ----------
     people : People
     rng : Generator
-    noise : float
-        Strength of errors and dropouts; 0 gives exact, complete keypoints.
+    exact : bool
+        Give all keypoints as they are instead.
 
     Returns
     -------
@@ -156,33 +229,53 @@ def observe(people: People, rng: np.random.Generator, noise: float = 1.0) -> tup
     points = people.keypoints.double().numpy()
     rays = points[..., :2] / points[..., 2:]
     count = len(rays)
-    if noise == 0:
-        return torch.as_tensor(rays, dtype=torch.float32), torch.ones(count, 17)
-    extent = (rays.max(1) - rays.min(1)).max(1)[:, None]
-    size_px = np.exp(rng.uniform(np.log(45), np.log(400), (count, 1)))
-    person = 0.012 * np.exp(0.5 * rng.normal(size=(count, 1)))
-    sigma = np.sqrt(person**2 + (1.0 / size_px) ** 2) * _JOINT_FACTOR
-    sigma = sigma * np.exp(0.4 * rng.normal(size=(count, 17)))
-    sigma = np.where(rng.random((count, 17)) < 0.05, 4 * sigma, sigma)
+    if exact:
+        return torch.as_tensor(rays, dtype=torch.float32), torch.full((count, 17), 0.8)
+    noise = KeypointNoise.load()
+    extent = (rays.max(1) - rays.min(1)).max(1)[:, None, None]
+    # The second look enlarges small people; only a few stay small.
+    smallest = np.where(rng.random(count) < 0.1, 50.0, 90.0)
+    size_px = np.exp(rng.uniform(np.log(smallest), np.log(300.0)))
+    level = np.exp(noise.at(size_px, noise.person_log_std) * rng.normal(size=(count, 1)))
+    sigma = noise.at(size_px, noise.sigma) * level
+    tail = rng.random((count, 17)) < noise.at(size_px, noise.tail_share)
+    sigma = np.where(tail, noise.at(size_px, noise.tail_sigma), sigma)
     hidden = _occluded(rays, rng)
-    sigma = np.where(hidden, 3.0 * sigma, sigma)
+    sigma = np.where(hidden, np.maximum(2 * sigma, _HIDDEN_ERROR), sigma)
+    error = sigma[..., None] * rng.normal(size=rays.shape)
     outside = (np.abs(rays) > people.half_view[:, None]).any(-1)
-    seen_rays = np.clip(rays, -people.half_view[:, None], people.half_view[:, None])
-    seen_rays = seen_rays + noise * (sigma * extent)[..., None] * rng.normal(size=rays.shape)
-    logit = 0.6 - 0.9 * np.log(sigma / 0.014) + 0.6 * rng.normal(size=sigma.shape)
-    logit = logit - np.where(hidden, 0.7, 0.0) - np.where(outside, 2.0, 0.0)
+    logit = noise.offset + noise.log_size * np.log(size_px / 100)[:, None]
+    logit = logit + noise.log_error * np.log(
+        np.maximum(np.linalg.norm(error, axis=-1), _LEAST_ERROR)
+    )
+    logit = logit + noise.look_std * rng.normal(size=(count, 1))
+    logit = logit + noise.std * rng.normal(size=(count, 17)) - _HIDDEN_LOGIT * hidden
+    logit = logit - _FAR_SIDE_LOGIT * _far_side_of_the_head(points) - 1.5 * outside
     confidences = 1 / (1 + np.exp(-logit))
     confidences[outside & (rng.random(outside.shape) < 0.7)] = 0.0
+    error = error + _JOINT_DEFINITION * rng.normal(size=rays.shape)
+    seen = np.clip(rays, -people.half_view[:, None], people.half_view[:, None]) + extent * error
     confidences = _drop(confidences, rng)
-    seen_rays, confidences = _swap(seen_rays, confidences, rng)
+    seen, confidences = _swap(seen, confidences, noise.at(size_px, noise.swap), rng)
     confidences[confidences < LOWEST_CONFIDENCE] = 0.0
     # Somebody of whom nearly nothing is left is no detection at all: show the body again.
     lost = (confidences[:, 5:] > 0).sum(1) < 4
     confidences[lost] = np.maximum(confidences[lost], 0.3)
     return (
-        torch.as_tensor(seen_rays, dtype=torch.float32),
+        torch.as_tensor(seen, dtype=torch.float32),
         torch.as_tensor(confidences, dtype=torch.float32),
     )
+
+
+def _far_side_of_the_head(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far each face keypoint (N, 17) is turned away from the camera: 0 seen, 1 fully away."""
+    middle = points[:, 3:5].mean(1, keepdims=True)  # between the ears
+    outward = points[:, :5] - middle
+    outward /= np.linalg.norm(outward, axis=-1, keepdims=True) + 1e-9
+    ray = middle / np.linalg.norm(middle, axis=-1, keepdims=True)
+    away = np.zeros(points.shape[:2])
+    away[:, :5] = np.clip(2 * (outward * ray).sum(-1), 0.0, 1.0)
+    return away
 
 
 def _occluded(rays: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -201,18 +294,21 @@ def _occluded(rays: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np
 
 def _drop(confidences: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
     count = len(confidences)
-    share = np.where(rng.random((count, 1)) < 0.5, rng.uniform(0, 0.3, (count, 1)), 0.0)
+    share = np.where(rng.random((count, 1)) < 0.3, rng.uniform(0, 0.3, (count, 1)), 0.0)
     confidences[rng.random(confidences.shape) < share] = 0.0
-    no_face = rng.random(count) < 0.1
+    no_face = rng.random(count) < 0.05
     confidences[no_face, :5] = 0.0
     return confidences
 
 
 def _swap(
-    rays: NDArray[np.float64], confidences: NDArray[np.float64], rng: np.random.Generator
+    rays: NDArray[np.float64],
+    confidences: NDArray[np.float64],
+    probability: NDArray[np.float64],
+    rng: np.random.Generator,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    for probability, pairs in _SWAPS:
-        rows = np.flatnonzero(rng.random(len(rays)) < probability)[:, None]
+    for kind, pairs in enumerate(_SWAPS.values()):
+        rows = np.flatnonzero(rng.random(len(rays)) < probability[:, kind])[:, None]
         left, right = np.array(pairs).T
         to, source = np.concatenate([left, right]), np.concatenate([right, left])
         rays[rows, to] = rays[rows, source]

@@ -229,13 +229,13 @@ def train(options: argparse.Namespace) -> None:
             bodies, per_chunk = _people(poses, phenotypes, skeleton, rng), 0
         rows = torch.as_tensor(rng.choice(len(bodies), _BATCH, replace=False))
         batch = bodies[rows]
-        view = make_view(*observe(batch, rng, 0.0 if rng.random() < 0.05 else 1.0))
+        view = make_view(*observe(batch, rng, exact=rng.random() < 0.05))
         loss = training.update(view, batch, skeleton, _schedule(step, options.steps))
         per_chunk += 1
         if training.step % 1000 == 0 or training.step == options.steps:
             figures = {'step': float(training.step), 'loss': loss}
-            for key, noise in (('exact', 0.0), ('noisy', 1.0)):
-                result = evaluate_network(training.average, skeleton, people, noise)
+            for key in ('exact', 'noisy'):
+                result = evaluate_network(training.average, skeleton, people, key == 'exact')
                 figures.update({f'{key}_{k}': v for k, v in result.items()})
             training.curve.append(figures)
             bar.write(json.dumps({k: round(v, 3) for k, v in figures.items()}))
