@@ -27,14 +27,14 @@ GATE = 16.0
 PLACE_STDDEV = 0.08
 # Place covariances are compared with this one, share of the size.
 PLACE_REFERENCE = 0.1
-SIZE_STDDEV = 0.15
+SIZE_STDDEV = 0.12
 # Two people who have nothing to do with each other differ by this much in log size.
 SIZE_SPREAD = 0.5
 # Log size beyond which no pair is made; grows with the time unseen.
 SIZE_GATE = (0.7, 0.3)
 OVERLAP_WEIGHT = 2.0
-DEPTH_WEIGHT, DEPTH_CAP = 0.5, 9.0
-STATURE_WEIGHT, STATURE_CAP = 0.5, 9.0
+DEPTH_WEIGHT, DEPTH_CAP = 0.7, 9.0
+STATURE_WEIGHT, STATURE_CAP = 0.7, 9.0
 
 
 def geometric_costs(tracks: Candidates, people: Candidates) -> Float64Array:

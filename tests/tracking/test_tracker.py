@@ -295,44 +295,6 @@ def test_crossing_with_noisy_depth_keeps_ids(people_at, seed, with_appearance):
     assert owners[0] != owners[1]
 
 
-def test_seen_people_stay_on_their_viewing_ray_and_depth_is_smoothed(people_at):
-    rng = np.random.default_rng(0)
-    tracker = Tracker(seed=0)
-    raw, shown = [], []
-    for i in range(80):
-        people = people_at(
-            [[-1.0 + 1.2 * i * DT, 0.1, 12.0]], i * DT, rng=rng, depth_noise=0.05, depth_share=0.05
-        )
-        scene = tracker.update(people)
-        np.testing.assert_allclose(
-            scene.humans.keypoints_2d, people.keypoints_2d, atol=0.01
-        )  # all keypoints of this fake body are its pelvis
-        if i > 20:
-            raw.append(people.position[0, 2])
-            shown.append(scene.humans.position[0, 2])
-    assert np.std(np.diff(shown)) < 0.5 * np.std(np.diff(raw))
-    assert np.std(shown) < 0.8 * np.std(raw)
-
-
-def test_distance_is_corrected_by_a_tenth_at_most(people_at):
-    tracker = Tracker(seed=0)
-    walk(tracker, people_at, THREE[:1], 0.0, 30)
-    scene = tracker.update(people_at(THREE[:1] * 1.5, 30 * DT, stature=1.7 * 1.5))
-    assert scene.track_numbers.tolist() == [1]
-    assert scene.humans.position[0, 2] == pytest.approx(12.0 * np.exp(-0.1), rel=1e-4)
-
-
-def test_reported_covariance_is_long_along_the_ray_and_never_below_the_bias(people_at):
-    scene = walk(Tracker(seed=0), people_at, THREE, 0.0, 60, depth_share=0.1)[-1]
-    for position, covariance in zip(
-        scene.humans.position, scene.humans.position_covariance, strict=True
-    ):
-        ray = position / np.linalg.norm(position)
-        along = ray @ covariance @ ray
-        assert along > 0.5 * (0.1 * np.linalg.norm(position)) ** 2
-        assert np.trace(covariance) - along < 0.02
-
-
 def test_stature_steadies(people_at):
     rng = np.random.default_rng(1)
     tracker = Tracker(seed=0)

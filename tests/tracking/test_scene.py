@@ -1,0 +1,75 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+from anny_ros.tracking import Tracker
+import numpy as np
+import pytest
+
+DT = 1 / 15
+THREE = np.array([[-2.0, 0.0, 8.0], [0.0, 0.2, 10.0], [2.5, 0.1, 14.0]])
+
+
+def standing(tracker, people_at, positions, steps, **options):
+    """Update with people who stand still; return the last scene."""
+    for i in range(steps):
+        scene = tracker.update(people_at(positions, i * DT, **options))
+    return scene
+
+
+def test_seen_people_stay_on_their_viewing_ray_and_depth_is_smoothed(people_at):
+    rng = np.random.default_rng(0)
+    tracker = Tracker(seed=0)
+    raw, shown = [], []
+    for i in range(80):
+        people = people_at(
+            [[-1.0 + 1.2 * i * DT, 0.1, 12.0]], i * DT, rng=rng, depth_noise=0.05, depth_share=0.05
+        )
+        scene = tracker.update(people)
+        np.testing.assert_allclose(
+            scene.humans.keypoints_2d, people.keypoints_2d, atol=0.01
+        )  # all keypoints of this fake body are its pelvis
+        if i > 20:
+            raw.append(people.position[0, 2])
+            shown.append(scene.humans.position[0, 2])
+    assert np.std(np.diff(shown)) < 0.5 * np.std(np.diff(raw))
+    assert np.std(shown) < 0.8 * np.std(raw)
+
+
+def test_distance_is_corrected_by_a_tenth_at_most(people_at):
+    tracker = Tracker(seed=0)
+    standing(tracker, people_at, THREE[:1], 30)
+    scene = tracker.update(people_at(THREE[:1] * 1.5, 30 * DT, stature=1.7 * 1.5))
+    assert scene.track_numbers.tolist() == [1]
+    assert scene.humans.position[0, 2] == pytest.approx(12.0 * np.exp(-0.1), rel=1e-4)
+
+
+def test_reported_covariance_is_long_along_the_ray_and_never_below_the_bias(people_at):
+    scene = standing(Tracker(seed=0), people_at, THREE, 60, depth_share=0.1)
+    for position, covariance in zip(
+        scene.humans.position, scene.humans.position_covariance, strict=True
+    ):
+        ray = position / np.linalg.norm(position)
+        along = ray @ covariance @ ray
+        assert along > 0.5 * (0.1 * np.linalg.norm(position)) ** 2
+        assert np.trace(covariance) - along < 0.02
+
+
+def test_people_out_of_sight_are_moved_whole(people_at):
+    tracker = Tracker(seed=0)
+    for i in range(20):
+        seen = tracker.update(people_at(THREE[:1] + np.array([i * DT, 0, 0]), i * DT))
+    gone = tracker.update(people_at(THREE[:0], 25 * DT))
+    shift = gone.humans.position - seen.humans.position
+    assert shift[0, 0] == pytest.approx(6 * DT, rel=0.2)
+    for name in ('translation', 'head_position', 'ground_position'):
+        moved = getattr(gone.humans, name) - getattr(seen.humans, name)
+        np.testing.assert_allclose(moved, shift, atol=1e-5)
+    assert gone.humans.bbox[0, 0] > seen.humans.bbox[0, 0]
+    assert gone.stamp == gone.humans.stamp == 25 * DT
+
+
+def test_timings_and_camera_are_those_of_the_picture(people_at):
+    people = people_at(THREE)
+    scene = Tracker(seed=0).update(people.with_timings({'body': 1.5}))
+    assert scene.humans.timings_ms == {'body': 1.5}
+    assert scene.camera is people.camera
+    assert scene.humans.camera is people.camera
