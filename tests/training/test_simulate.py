@@ -1,0 +1,92 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+from anny_ros.body import BodyModel
+from anny_ros.body.skeleton import Skeleton
+from anny_ros.keypoints.lifter import LIFTED_JOINTS
+import numpy as np
+import pytest
+import torch
+
+from training.evaluate_lifter import align
+from training.poses import (
+    PoseData,
+    rotvec_to_rotations,
+    sample_phenotypes,
+    sample_rotations,
+)
+from training.simulate import observe, place
+
+
+@pytest.fixture(scope='module')
+def people():
+    rng = np.random.default_rng(0)
+    body = BodyModel.load()
+    turns = torch.as_tensor(rng.normal(scale=0.2, size=(200, 28, 3)), dtype=torch.float32)
+    turns[:, 0] = 0.0
+    weight = np.full(200, 1 / 200)
+    poses = PoseData(rotvec_to_rotations(turns), np.arange(200), weight)
+    skeleton = Skeleton(body.asset, LIFTED_JOINTS)
+    E = sample_rotations(poses, 600, rng, augment=True)
+    return place(skeleton, E, sample_phenotypes(body, 600, rng), rng), skeleton
+
+
+def test_people_are_before_the_camera_and_most_of_them_in_view(people):
+    placed, _ = people
+    assert len(placed) > 400
+    assert (placed.keypoints[..., 2] > 0.15).all()
+    rays = placed.keypoints[..., :2] / placed.keypoints[..., 2:]
+    inside = (rays.abs().numpy() < placed.half_view[:, None]).all(-1)
+    assert inside.mean() > 0.75
+    distance = placed.keypoints[:, 11:13].mean(1).norm(dim=-1)
+    assert distance.quantile(0.05) < 1.5
+    assert distance.quantile(0.95) > 10.0
+
+
+def test_keypoints_are_those_of_the_rotations(people):
+    placed, skeleton = people
+    posed = skeleton.pose(skeleton.rest(placed.phenotype), placed.rotations).landmarks[:, :17]
+    offset = placed.keypoints - posed
+    np.testing.assert_allclose(offset, offset[:, :1].expand_as(offset), atol=1e-3)
+
+
+def test_exact_observations_are_the_projection(people):
+    placed, _ = people
+    rays, confidences = observe(placed, np.random.default_rng(0), exact=True)
+    truth = placed.keypoints[..., :2] / placed.keypoints[..., 2:]
+    np.testing.assert_allclose(rays, truth, rtol=1e-4, atol=1e-5)
+    assert (confidences > 0).all()
+
+
+def test_confident_keypoints_are_nearer(people):
+    placed, _ = people
+    rays, confidences = observe(placed, np.random.default_rng(0))
+    truth = placed.keypoints[..., :2] / placed.keypoints[..., 2:]
+    extent = (truth.amax(1) - truth.amin(1)).amax(-1)
+    error = (rays - truth).norm(dim=-1) / extent[:, None]
+    sure, unsure = confidences > 0.5, (confidences > 0) & (confidences < 0.25)
+    assert error[sure].median() < 0.6 * error[unsure].median()
+    assert 0.01 < error[sure].median() < 0.05
+    assert ((confidences[:, 5:] > 0).sum(1) >= 4).all()
+
+
+def test_statures_follow_growth_curves():
+    body = BodyModel.load()
+    p = sample_phenotypes(body, 4000, np.random.default_rng(0)).numpy()
+    stature, years = body.stature(p), body.age_years(p)
+    men = stature[(years > 20) & (years < 60) & (p[:, 0] < 0.05)]
+    women = stature[(years > 20) & (years < 60) & (p[:, 0] > 0.95)]
+    np.testing.assert_allclose(men.mean(), 1.76, atol=0.02)
+    np.testing.assert_allclose(women.mean(), 1.63, atol=0.02)
+    np.testing.assert_allclose(men.std(), 0.074, atol=0.02)
+    six = stature[(years > 5.5) & (years < 6.5)]
+    np.testing.assert_allclose(six.mean(), 1.155, atol=0.04)
+
+
+def test_alignment_undoes_a_similarity():
+    rng = np.random.default_rng(0)
+    truth = torch.as_tensor(rng.normal(size=(5, 12, 3)))
+    R = rotvec_to_rotations(torch.as_tensor(rng.normal(size=(5, 3))))
+    moved = 1.7 * truth @ R.transpose(1, 2) + 3.0
+    np.testing.assert_allclose(align(moved, truth), truth, atol=1e-9)
+    mirrored = truth * torch.tensor([-1.0, 1.0, 1.0])
+    assert (align(mirrored, truth) - truth).norm(dim=-1).mean() > 0.1
