@@ -11,6 +11,7 @@ each person's own heat, so that scores do not depend on the picture's size or on
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +61,10 @@ class Heads:
 @dataclass(frozen=True)
 class People:
     """
-    N people found in a batch, in pixels of the network's input, from the centre of the first one.
+    N people: where their centre, box and keypoints are.
+
+    As decoded, coordinates are in pixels of the network's input, counted from the centre of the
+    first one; ``mapped`` takes them to the original picture.
 
     Parameters
     ----------
@@ -80,6 +84,60 @@ class People:
     keypoints: FloatArray
     confidences: FloatArray
     box: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.centre_heat)
+
+    def __getitem__(self, rows: Any) -> People:
+        """Take rows by a slice, an index array or a mask."""
+        return People(
+            self.picture[rows],
+            self.centre_heat[rows],
+            self.keypoints[rows],
+            self.confidences[rows],
+            self.box[rows],
+        )
+
+    def mapped(self, scale: FloatArray, offset: FloatArray) -> People:
+        """
+        Copy in other coordinates: ``scale`` times what is here, plus ``offset``.
+
+        Parameters
+        ----------
+        scale, offset : ndarray, (N, 2) or (2,), x and y
+
+        """
+        scale, offset = np.asarray(scale, np.float32), np.asarray(offset, np.float32)
+        corners = self.box.reshape(-1, 2, 2)
+        return People(
+            self.picture,
+            self.centre_heat,
+            self.keypoints * scale[..., None, :] + offset[..., None, :],
+            self.confidences,
+            (corners * scale[..., None, :] + offset[..., None, :]).reshape(-1, 4),
+        )
+
+    @staticmethod
+    def nobody() -> People:
+        """Zero rows."""
+        return People(
+            np.zeros(0, np.intp),
+            np.zeros(0, np.float32),
+            np.zeros((0, 17, 2), np.float32),
+            np.zeros((0, 17), np.float32),
+            np.zeros((0, 4), np.float32),
+        )
+
+    @staticmethod
+    def concatenate(parts: Sequence[People]) -> People:
+        """Stack rows of several, at least one."""
+        return People(
+            np.concatenate([p.picture for p in parts]),
+            np.concatenate([p.centre_heat for p in parts]),
+            np.concatenate([p.keypoints for p in parts]),
+            np.concatenate([p.confidences for p in parts]),
+            np.concatenate([p.box for p in parts]),
+        )
 
 
 def decode_people(heads: Heads, least_heat: float) -> People:

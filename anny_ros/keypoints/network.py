@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from anny_ros.errors import ModelError
+from anny_ros.keypoints.decode import Heads
 import numpy as np
 from numpy.typing import NDArray
 import onnxruntime
-
-from anny_ros.errors import ModelError
-from anny_ros.keypoints.decode import Heads
 
 DEFAULT_MODEL = Path(__file__).parent.parent / 'assets' / 'movenet_multipose_lightning.onnx'
 # Sides of a picture must be multiples of this.

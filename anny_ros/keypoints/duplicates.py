@@ -1,0 +1,102 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""Several finds of the same person, from several looks: keep the best of each."""
+
+from __future__ import annotations
+
+from anny_ros.keypoints.decode import FloatArray
+import numpy as np
+from numpy.typing import NDArray
+
+# Left and right exchanged: the same person seen from behind by mistake is still the same person.
+MIRRORED_KEYPOINTS = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
+# Two finds whose keypoints lie closer than this share of their size are one person.
+_SAME_DISTANCE = 0.09
+# Boxes that overlap this much are one person, whatever their keypoints say.
+_SAME_OVERLAP = 0.8
+
+
+def overlap(boxes: FloatArray, others: FloatArray) -> FloatArray:
+    """
+    Intersection over union of every pair.
+
+    Parameters
+    ----------
+    boxes : ndarray, (N, 4)
+        x0, y0, x1, y1.
+    others : ndarray, (M, 4)
+
+    Returns
+    -------
+    ndarray, (N, M)
+
+    """
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    shared = np.maximum(high - low, 0.0).prod(axis=-1)
+    area, other_area = ((b[:, 2:] - b[:, :2]).prod(axis=-1) for b in (boxes, others))
+    return np.asarray(shared / np.maximum(area[:, None] + other_area[None] - shared, 1e-9))
+
+
+def keypoint_distance(
+    keypoints: FloatArray, confidences: FloatArray, size: FloatArray
+) -> FloatArray:
+    """
+    How far apart two finds are: the weighed median over joints, as a share of the smaller size.
+
+    Parameters
+    ----------
+    keypoints : ndarray, (N, 17, 2), pixels
+    confidences : ndarray, (N, 17)
+    size : ndarray, (N,), pixels
+        Longer side of each one's box.
+
+    Returns
+    -------
+    ndarray, (N, N)
+        Symmetric; of the direct and the mirrored pairing the smaller counts.
+
+    """
+    weight = np.sqrt(confidences[:, None] * confidences[None]) + 1e-6  # (N, N, 17)
+    half = weight.sum(axis=-1, keepdims=True) / 2
+    medians = []
+    for paired in (keypoints, keypoints[:, MIRRORED_KEYPOINTS]):
+        apart = np.linalg.norm(keypoints[:, None] - paired[None], axis=-1)  # (N, N, 17)
+        order = apart.argsort(axis=-1)
+        below = np.take_along_axis(weight, order, axis=-1).cumsum(axis=-1) < half
+        middle = np.minimum(below.sum(axis=-1, keepdims=True), 16)
+        ordered = np.take_along_axis(apart, order, axis=-1)
+        medians.append(np.take_along_axis(ordered, middle, axis=-1)[..., 0])
+    return np.asarray(np.minimum(*medians) / np.minimum(size[:, None], size[None]))
+
+
+def distinct_people(
+    rank: FloatArray, keypoints: FloatArray, confidences: FloatArray, boxes: FloatArray
+) -> NDArray[np.intp]:
+    """
+    Keep the highest ranked find of each person.
+
+    Parameters
+    ----------
+    rank : ndarray, (N,)
+        Higher is better.
+    keypoints : ndarray, (N, 17, 2), pixels
+    confidences : ndarray, (N, 17)
+    boxes : ndarray, (N, 4), pixels
+
+    Returns
+    -------
+    ndarray, (M,), intp
+        Rows to keep, by falling rank.
+
+    """
+    if len(rank) == 0:
+        return np.zeros(0, np.intp)
+    size = np.maximum((boxes[:, 2:] - boxes[:, :2]).max(axis=1), 1e-3)
+    same = keypoint_distance(keypoints, confidences, size) < _SAME_DISTANCE
+    same |= overlap(boxes, boxes) > _SAME_OVERLAP
+    kept: list[int] = []
+    for row in np.argsort(-rank, kind='stable'):
+        if not same[row, kept].any():
+            kept.append(int(row))
+    return np.array(kept, np.intp)
