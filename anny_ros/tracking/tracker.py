@@ -10,6 +10,7 @@ detection (``assignment``), solves one assignment, corrects, and lets tracks be 
 
 from __future__ import annotations
 
+from dataclasses import replace
 import math
 
 from anny_ros.parameters import TrackingParameters
@@ -128,11 +129,16 @@ class Tracker:
         if not math.isfinite(stamp):
             raise ValueError(f'stamp must be finite, got {stamp}; pass the stamp of the picture')
         people = self._usable(detections)
-        reset = stamp < self._stamp or not self._same_layout(people)
+        reset = stamp < self._stamp
         if reset:
             self.reset()
-        tracks = self._tracks
-        if tracks is None:
+        tracks = self._remembered(stamp, people)
+        if len(tracks) and not len(people):
+            people = replace(tracks.bodies[:0], stamp=stamp, camera=people.camera)
+        elif len(tracks) and not _same_layout(tracks.bodies, people):
+            self.reset()
+            reset = True
+        if reset or not len(tracks):
             tracks = Tracks.none(people)
         tracks = self._predicted(tracks, people)
         tracks, seen = self._associated(tracks, people)
@@ -149,22 +155,18 @@ class Tracker:
         self.num_rejected += int(len(usable) - np.count_nonzero(usable))
         return detections if usable.all() else detections[usable]
 
-    def _same_layout(self, people: Detections) -> bool:
+    def _remembered(self, stamp: float, people: Detections) -> Tracks:
+        """Return a copy of the tracks without those that were away for too long."""
         if self._tracks is None:
-            return True
-        bodies = self._tracks.bodies
-        return (
-            bodies.rotations.shape[1:] == people.rotations.shape[1:]
-            and bodies.appearance.shape[1:] == people.appearance.shape[1:]
-        )
-
-    def _predicted(self, tracks: Tracks, people: Detections) -> Tracks:
-        """Drop who was away too long, move the others on to the picture's stamp."""
-        if not len(tracks):
-            return tracks
+            return Tracks.none(people)
         # A gap without pictures is no absence as long as it is short, whatever the memory.
         limit = max(self.parameters.memory, self.parameters.occlusion_time)
-        tracks = tracks.take(people.stamp - tracks.last_seen <= limit)
+        return self._tracks.take(stamp - self._tracks.last_seen <= limit)
+
+    def _predicted(self, tracks: Tracks, people: Detections) -> Tracks:
+        """Move tracks on to the picture's stamp."""
+        if not len(tracks):
+            return tracks
         if self._camera is not None and people.camera.source == CameraSource.ESTIMATED:
             M = reestimated(self._camera, people.camera)
             tracks.mean, tracks.covariance = motion.transform(tracks.mean, tracks.covariance, M)
@@ -298,3 +300,11 @@ class Tracker:
             galleries=galleries,
             bodies=people,
         )
+
+
+def _same_layout(first: Detections, second: Detections) -> bool:
+    """Whether rows of one can follow those of the other."""
+    return all(
+        getattr(first, name).shape[1:] == getattr(second, name).shape[1:]
+        for name in ('rotations', 'appearance')
+    )

@@ -238,6 +238,15 @@ def test_another_layout_of_rows_resets(people_at):
     assert tracker.update(people_at(THREE, 6 * DT, num_joints=4, appearance=np.eye(3))).reset
 
 
+def test_an_empty_picture_of_another_layout_is_only_empty(people_at):
+    tracker = Tracker(seed=0)
+    walk(tracker, people_at, THREE, 0.0, 5)
+    scene = tracker.update(people_at(THREE[:0], 5 * DT, num_joints=1))
+    assert not scene.reset
+    assert names_of(scene) == ['OCCLUDED'] * 3
+    assert not tracker.update(people_at(THREE, 20.0, num_joints=4)).reset  # all had expired
+
+
 def test_input_is_not_changed(people_at):
     people = people_at(THREE, rng=np.random.default_rng(0), depth_noise=0.1, pixel_noise=1.0)
     before = {name: np.copy(value) for name, value in vars(people).items() if name != 'camera'}
