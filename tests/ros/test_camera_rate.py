@@ -1,0 +1,93 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""
+What arrives of a camera at 30 Hz, from another process over real DDS.
+
+``ANNY_ROS_TEST_SECONDS=20 python -m pytest tests/ros/test_camera_rate.py -s`` runs longer and
+shows the figures.
+"""
+
+import os
+import subprocess
+import sys
+
+from anny_ros.msg import HumanArray, PipelineStats
+import pytest
+
+pytestmark = pytest.mark.ros
+SECONDS = float(os.environ.get('ANNY_ROS_TEST_SECONDS', '3'))
+
+
+def run_camera(graph, root, width, height, environment=None):
+    """Publish for ``SECONDS`` while the graph is spun; how many pictures were sent."""
+    camera = subprocess.Popen(
+        [
+            sys.executable,
+            str(root / 'tests' / 'ros' / 'camera.py'),
+            f'--topic={graph.namespace}/image',
+            f'--width={width}',
+            f'--height={height}',
+            f'--seconds={SECONDS}',
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment or os.environ,
+    )
+    try:
+        assert graph.spin_until(lambda: camera.poll() is not None, SECONDS + 45)
+        graph.spin_for(0.5)
+        assert camera.returncode == 0
+        return int(camera.stdout.read().split()[0])
+    finally:
+        camera.kill()
+        camera.wait()
+        camera.stdout.close()
+
+
+@pytest.mark.parametrize(('width', 'height'), [(640, 480), (1920, 1080)], ids=['vga', 'full-hd'])
+def test_pictures_arrive_and_are_answered(graph, make, width, height):
+    graph.estimator.keep_frames = False
+    node = graph.active_anny()
+    results = graph.collect(HumanArray, 'anny/humans')
+    sent = run_camera(graph, make.root, width, height)
+    received, dropped = node._work.mailbox.counts
+    print(f'\n{width}x{height}: sent {sent}, received {received}, answered {len(results)}')
+    assert received >= 0.99 * sent
+    assert len(results) + dropped >= 0.99 * sent
+    assert len(results) >= 0.9 * sent
+
+
+def test_a_slow_model_drops_and_counts_and_works_on_the_newest(graph, make):
+    graph.estimator = make.estimator(graph.body, delay=0.12)
+    node = graph.active_anny(diagnostics__period=0.2)
+    results = graph.collect(HumanArray, 'anny/humans')
+    stats = graph.collect(PipelineStats, 'anny/stats')
+    ages = []
+    work = node._work
+    pipeline, inner = work.pipeline, graph.estimator
+    arrivals = []
+    put = work.mailbox.put
+
+    def noted_put(message):
+        arrivals.append(message.header.stamp)
+        put(message)
+
+    def estimator(frame):
+        newest = arrivals[-1]
+        ages.append(newest.sec + newest.nanosec * 1e-9 - frame.stamp)
+        return inner(frame)
+
+    work.mailbox.put = noted_put
+    pipeline._estimator = type(
+        'Watched', (), {'__call__': lambda _, frame: estimator(frame), 'body': graph.body}
+    )()
+    sent = run_camera(graph, make.root, 640, 480)
+    graph.spin_for(0.5)
+    answered = len(results)
+    print(f'\nslow: sent {sent}, answered {answered}, dropped {stats[-1].dropped}')
+    assert stats[-1].processed == answered
+    assert answered + stats[-1].dropped == pytest.approx(sent, rel=0.02)
+    assert stats[-1].dropped > answered
+    # Nothing newer had arrived when work on a picture began (one may slip in between).
+    assert sum(age > 0 for age in ages) <= 0.1 * len(ages)
+    assert max(message.result_age_ms_max for message in stats if message.stages) < 2 * 120 + 100
