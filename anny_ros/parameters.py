@@ -156,6 +156,14 @@ class DetectionParameters:
 class TrackingParameters:
     """How long and how strictly identities are kept."""
 
+    birth_score: float = _declare(
+        0.4,
+        'Score from which a detection may begin a new track; below it (but above '
+        'detection.threshold) it only continues the track of a person who was just seen.',
+        minimum=0.0,
+        maximum=1.0,
+        dynamic=True,
+    )
     memory: float = _declare(
         3.0,
         'How long a person who is out of sight keeps the identity.',
@@ -345,7 +353,7 @@ def declarations() -> Iterator[Declaration]:
         if outer.metadata:
             yield Declaration(outer.name, outer.default, **outer.metadata)
             continue
-        group = outer.default_factory  # type: ignore[misc]
+        group: Any = outer.default_factory
         for inner in fields(group):
             yield Declaration(f'{outer.name}.{inner.name}', inner.default, **inner.metadata)
 

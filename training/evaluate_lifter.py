@@ -8,15 +8,21 @@ Measure the lifter on posed bodies of held-out clips, with simulated 2D noise.
 
 from __future__ import annotations
 
+import argparse
+import json
+from pathlib import Path
+
 from anny_ros.body import BodyModel
 from anny_ros.body.skeleton import Skeleton
-from anny_ros.keypoints.lifter import Lifted, LifterNetwork
+from anny_ros.inference.lite import lifter_path
+from anny_ros.keypoints.lifter import Lifted, LIFTED_JOINTS, Lifter, LifterNetwork
+from anny_ros.keypoints.refine import Refiner
 from anny_ros.keypoints.view import make_view, View
 import numpy as np
 import torch
 from torch import Tensor
 
-from training.poses import PoseData, sample_phenotypes, sample_rotations
+from training.poses import load_poses, PoseData, sample_phenotypes, sample_rotations
 from training.simulate import observe, People, place
 
 _LIMBS = list(range(5, 17))
@@ -137,3 +143,66 @@ def evaluate_network(
         _stature(lifted.phenotype),
         truth_of(people, view.R_view_camera),
     )
+
+
+@torch.no_grad()
+def evaluate_chain(
+    lifter: Lifter, skeleton: Skeleton, people: People, *, exact: bool, iterations: int
+) -> dict[str, float]:
+    """Figures of the lifter as it runs: mirrored mean, then refinement."""
+    view = make_view(*observe(people, np.random.default_rng(_SEED), exact))
+    lifted = lifter(view)
+    refined = Refiner(skeleton, iterations)(lifted, view)
+    result = figures(
+        refined.landmarks[:, :17],
+        -refined.rotations[:, 0, :, 1],
+        refined.landmarks[:, 11:13].mean(1),
+        _stature(refined.phenotype),
+        truth_of(people, view.R_view_camera),
+    )
+    xy = refined.landmarks[:, 5:17, :2] / refined.landmarks[:, 5:17, 2:]
+    off = (xy - view.points[:, 5:]).norm(dim=-1) / view.extent[:, None]
+    seen = view.confidences[:, 5:] > 0
+    result['reprojection_median'] = float(off[seen].median())
+    return result
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('data', type=Path, help='folder that holds poses.npz')
+    parser.add_argument('--weights', type=Path, default=lifter_path())
+    parser.add_argument('--count', type=int, default=4000, help='people')
+    parser.add_argument('--output', type=Path, default=Path('out/evaluation/lifter.json'))
+    options = parser.parse_args()
+    body = BodyModel.load()
+    skeleton = Skeleton(body.asset, LIFTED_JOINTS)
+    _, held_out = load_poses(options.data)
+    people = held_out_people(held_out, skeleton, body, options.count)
+    years = torch.as_tensor(body.age_years(people.phenotype.numpy()))
+    groups = {
+        'all': torch.arange(len(people)),
+        'adults': (years >= 18).nonzero()[:, 0],
+        'children': (years < 18).nonzero()[:, 0],
+    }
+    lifter = Lifter(options.weights)
+    results: dict[str, dict[str, float]] = {}
+    for exact in (False, True):
+        for iterations in (0, 3):
+            for group, rows in groups.items():
+                kind = 'exact' if exact else 'noisy'
+                name = f'{kind}, {"refined" if iterations else "lifted"}, {group}'
+                results[name] = evaluate_chain(
+                    lifter, skeleton, people[rows], exact=exact, iterations=iterations
+                )
+    columns = list(next(iter(results.values())))
+    print(f'{len(people)} people of held-out clips')
+    print(f'{"":28}' + ''.join(f'{c.replace("_", " "):>24}' for c in columns))
+    for name, row in results.items():
+        print(f'{name:28}' + ''.join(f'{row[c]:24.3f}' for c in columns))
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(json.dumps(results, indent=1))
+
+
+if __name__ == '__main__':
+    main()
