@@ -66,10 +66,11 @@ def parameters_page() -> str:
         name = d.name.split('.')[0]
         if name != group:
             group = name
-            factory: Any = groups[name].default_factory
-            is_group = '.' in d.name
-            title = f'{name}: {factory.__doc__[0].lower()}{factory.__doc__[1:-1]}'
-            text += f'\n## {title if is_group else "The node"}\n{_TABLE}'
+            title = 'The node'
+            if '.' in d.name:
+                factory: Any = groups[name].default_factory
+                title = f'{name}: {factory.__doc__[0].lower()}{factory.__doc__[1:-1]}'
+            text += f'\n## {title}\n{_TABLE}'
         text += _row(d)
     return text
 
