@@ -76,7 +76,7 @@ def inference_status(
     level, message = _OK, f'{report.rate:.1f} Hz'
     if report.new_failed:
         level = _ERROR
-        message = f'the model fails on pictures: {report.failure}'
+        message = f'work on pictures fails: {report.failure}'
     elif report.rate != report.rate:  # NaN
         message = 'no picture to work on'
     values: dict[str, object] = {

@@ -31,7 +31,7 @@ class Pipeline:
     """
     Turn picture messages into published results, in the inference thread.
 
-    A picture that cannot be used, or on which the model fails, is counted and skipped.
+    A picture that cannot be used, or on which something fails, is counted and skipped.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class Pipeline:
             failure = f'{type(error).__name__}: {error}'
             self.statistics.inference_failed(failure)
             self._logger.error(
-                f'picture skipped, the model failed on it: {failure}',
+                f'picture skipped, work on it failed: {failure}',
                 throttle_duration_sec=_LOG_PERIOD,
             )
 
