@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 MIRRORED_KEYPOINTS = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
 # Two finds whose keypoints lie closer than this share of their size are one person.
 _SAME_DISTANCE = 0.09
+# A much weaker find within this distance, nearly all of whose box is inside of the stronger one's,
+# is its shadow: a thin second skeleton along the same body.
+_SHADOW_DISTANCE = 0.17
+_SHADOW_INSIDE = 0.85
+_SHADOW_SCORE = 0.7
 # Boxes that overlap this much are one person, whatever their keypoints say.
 _SAME_OVERLAP = 0.8
 
@@ -42,7 +47,7 @@ def keypoint_distance(
     keypoints: FloatArray, confidences: FloatArray, size: FloatArray
 ) -> FloatArray:
     """
-    How far apart two finds are: the weighed median over joints, as a share of the smaller size.
+    How far apart two finds are: the weighed median over joints, as a share of the larger size.
 
     Parameters
     ----------
@@ -67,19 +72,19 @@ def keypoint_distance(
         middle = np.minimum(below.sum(axis=-1, keepdims=True), 16)
         ordered = np.take_along_axis(apart, order, axis=-1)
         medians.append(np.take_along_axis(ordered, middle, axis=-1)[..., 0])
-    return np.asarray(np.minimum(*medians) / np.minimum(size[:, None], size[None]))
+    return np.asarray(np.minimum(*medians) / np.maximum(size[:, None], size[None]))
 
 
 def distinct_people(
-    rank: FloatArray, keypoints: FloatArray, confidences: FloatArray, boxes: FloatArray
+    score: FloatArray, keypoints: FloatArray, confidences: FloatArray, boxes: FloatArray
 ) -> NDArray[np.intp]:
     """
-    Keep the highest ranked find of each person.
+    Keep the best find of each person.
 
     Parameters
     ----------
-    rank : ndarray, (N,)
-        Higher is better.
+    score : ndarray, (N,)
+        Higher is better; positive.
     keypoints : ndarray, (N, 17, 2), pixels
     confidences : ndarray, (N, 17)
     boxes : ndarray, (N, 4), pixels
@@ -87,16 +92,28 @@ def distinct_people(
     Returns
     -------
     ndarray, (M,), intp
-        Rows to keep, by falling rank.
+        Rows to keep, by falling score.
 
     """
-    if len(rank) == 0:
+    if len(score) == 0:
         return np.zeros(0, np.intp)
     size = np.maximum((boxes[:, 2:] - boxes[:, :2]).max(axis=1), 1e-3)
-    same = keypoint_distance(keypoints, confidences, size) < _SAME_DISTANCE
-    same |= overlap(boxes, boxes) > _SAME_OVERLAP
+    apart = keypoint_distance(keypoints, confidences, size)
+    same = (apart < _SAME_DISTANCE) | (overlap(boxes, boxes) > _SAME_OVERLAP)
+    shadow = (apart < _SHADOW_DISTANCE) & (_share_within(boxes) > _SHADOW_INSIDE)
+    shadow &= score[:, None] < _SHADOW_SCORE * score[None]
+    same |= shadow
     kept: list[int] = []
-    for row in np.argsort(-rank, kind='stable'):
+    for row in np.argsort(-score, kind='stable'):
         if not same[row, kept].any():
             kept.append(int(row))
     return np.array(kept, np.intp)
+
+
+def _share_within(boxes: FloatArray) -> FloatArray:
+    """Share of the area of each box (rows) that lies in each other one (columns), (N, N)."""
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    shared = np.maximum(high - low, 0.0).prod(axis=-1)
+    area = np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=-1), 1e-9)
+    return np.asarray(shared / area[:, None])

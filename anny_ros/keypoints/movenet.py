@@ -36,8 +36,13 @@ _CLEAR_SCORE = 0.5
 _MOST_CROPS = 24
 # A find in a crop is the one that was looked for if it overlaps this much with the candidate.
 _SAME_PERSON = 0.2
-# Somebody else in a crop counts only if hardly cut by its border.
+# Who is cut more than this by the crop's border is shown again.
 _LEAST_INSIDE = 0.9
+# Onlookers in somebody's crop who get a crop of their own: least score, and how many at most.
+_NEWCOMER_SCORE = 0.15
+_MOST_NEWCOMERS = 6
+# A box is shown at least this wide for its height (and the other way round).
+_LEAST_ASPECT = 0.3
 # Confidence at which a keypoint counts in full for the person's score, and how many count.
 _FULL_CONFIDENCE = 0.4
 _BEST_KEYPOINTS = 9
@@ -138,13 +143,11 @@ class KeypointDetector:
         """
         people, size_px = self._survey(rgb)
         score = person_scores(people)
-        rank = score
         if zoom:
-            people, score, rank = self._second_look(rgb, people, score, size_px, regions)
+            people, score = self._second_look(rgb, people, score, size_px, regions)
         good = score >= threshold
-        people, score, rank = people[good], score[good], rank[good]
-        kept = distinct_people(rank, people.keypoints, people.confidences, people.box)
-        kept = kept[np.argsort(-score[kept], kind='stable')]
+        people, score = people[good], score[good]
+        kept = distinct_people(score, people.keypoints, people.confidences, people.box)
         return KeypointDetections(
             people.keypoints[kept], people.confidences[kept], score[kept], people.box[kept]
         )
@@ -174,34 +177,48 @@ class KeypointDetector:
         score: FloatArray,
         size_px: FloatArray,
         regions: FloatArray | None,
-    ) -> tuple[People, FloatArray, FloatArray]:
-        """Replace who is small or doubtful by what crops show; adds a rank for merging."""
-        doubtful = np.flatnonzero((size_px < _LARGE_PX) | (score < _CLEAR_SCORE))
-        doubtful = doubtful[np.argsort(-people.centre_heat[doubtful], kind='stable')]
-        boxes = _reach(people[doubtful])
+    ) -> tuple[People, FloatArray]:
+        """Replace who is small or doubtful by what crops show, and add who appears there."""
+        doubtful = (size_px < _LARGE_PX) | (score < _CLEAR_SCORE)
+        candidates = people[doubtful]
+        order = np.argsort(-candidates.centre_heat, kind='stable')
+        boxes = _reach(candidates[order])
         if regions is not None and len(regions):
             regions = np.asarray(regions, np.float32).reshape(-1, 4)
             unseen = ~(overlap(regions, people.box) > _SAME_PERSON).any(axis=1)
             boxes = np.concatenate([regions[unseen], boxes])
-        num_regions = len(boxes) - len(doubtful)
-        boxes = boxes[:_MOST_CROPS]
+        sure, sure_score = people[~doubtful], score[~doubtful]
+        found, found_score, others = self._judge(rgb, boxes[:_MOST_CROPS])
+        sure = People.concatenate([sure, found])
+        sure_score = np.concatenate([sure_score, found_score])
+        # Who shows up beside somebody else, or is larger than thought, gets a crop too.
+        new = _unknown(others, sure, sure_score)[:_MOST_NEWCOMERS]
+        if len(new):
+            found, found_score, _ = self._judge(rgb, _widened(others.box[new]))
+            sure = People.concatenate([sure, found])
+            sure_score = np.concatenate([sure_score, found_score])
+        return sure, sure_score
+
+    def _judge(
+        self, rgb: NDArray[np.uint8], boxes: FloatArray
+    ) -> tuple[People, FloatArray, People]:
+        """
+        Show the person in each box enlarged.
+
+        Returns
+        -------
+        found : People
+            The one whom each crop was made for, if there is one.
+        score : ndarray, (N,)
+        others : People
+            Everybody else in the crops, and those of ``found`` who are cut by their crop.
+
+        """
         again, inside = look_again(self._network, rgb, boxes, _SECOND_LOOK_HEAT)
         target = _targets(again, boxes)
-        # A candidate that was looked at and not found again is hardly a person.
-        looked_at = doubtful[: len(boxes) - num_regions]
-        keep = np.full(len(people), True)
-        keep[looked_at] = False
-        first, first_score = people[keep], score[keep]
-        use = target | (inside > _LEAST_INSIDE)
-        again, inside, target = again[use], inside[use], target[use]
-        again_score = person_scores(again) * inside
-        # Who was looked at on purpose is best placed there; then the survey, then bystanders.
-        rank = np.concatenate([first_score + 1.0, again_score + np.where(target, 2.0, 0.0)])
-        return (
-            People.concatenate([first, again]),
-            np.concatenate([first_score, again_score]),
-            rank,
-        )
+        score = person_scores(again) * inside
+        other = (~target | (inside < _LEAST_INSIDE)) & (score > _NEWCOMER_SCORE)
+        return again[target], score[target], again[other]
 
 
 def survey_size(height: int, width: int, pixels: int) -> tuple[int, int]:
@@ -248,6 +265,22 @@ def _reach(people: People) -> FloatArray:
     return np.concatenate(
         [np.minimum(low, people.box[:, :2]), np.maximum(high, people.box[:, 2:])], axis=1
     )
+
+
+def _widened(boxes: FloatArray) -> FloatArray:
+    """Boxes (N, 4) made wide enough to hold the rest of a person of whom an edge was seen."""
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+    size = boxes[:, 2:] - boxes[:, :2]
+    half = np.maximum(size, _LEAST_ASPECT * size.max(axis=1, keepdims=True)) / 2
+    return np.concatenate([middle - half, middle + half], axis=1)
+
+
+def _unknown(others: People, known: People, known_score: FloatArray) -> NDArray[np.intp]:
+    """Rows of ``others`` who are none of the known people, each person once, best first."""
+    both = People.concatenate([known, others])
+    score = np.concatenate([known_score + 1.0, person_scores(others)])
+    kept = distinct_people(score, both.keypoints, both.confidences, both.box)
+    return kept[kept >= len(known)] - len(known)
 
 
 def _targets(people: People, boxes: FloatArray) -> NDArray[np.bool_]:
