@@ -12,23 +12,22 @@ from launch_ros.substitutions import FindPackageShare
 from launch import LaunchContext, LaunchDescription
 
 
-def use_sim_time() -> ParameterValue:
-    """Pass the argument on as a bool."""
-    return ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool)
+def typed(argument: str, kind: type) -> ParameterValue:
+    """Pass an argument on as a parameter; else launch guesses the type from what it looks like."""
+    return ParameterValue(LaunchConfiguration(argument), value_type=kind)
 
 
 def perception_node(context: LaunchContext) -> list[Node]:
     """Make the node; an argument that is empty leaves its parameter to params_file."""
-    given = {
-        'model.name': LaunchConfiguration('model').perform(context),
-        'model.checkpoint': LaunchConfiguration('checkpoint').perform(context),
-        'autostart': LaunchConfiguration('autostart').perform(context),
+    optional = {
+        'model.name': ('model', str),
+        'model.checkpoint': ('checkpoint', str),
+        'autostart': ('autostart', bool),
     }
-    parameters = {
-        # Else launch would guess the type from what the text looks like.
-        name: ParameterValue(value, value_type=bool if name == 'autostart' else str)
-        for name, value in given.items()
-        if value
+    given = {
+        name: typed(argument, kind)
+        for name, (argument, kind) in optional.items()
+        if LaunchConfiguration(argument).perform(context)
     }
     return [
         Node(
@@ -38,7 +37,7 @@ def perception_node(context: LaunchContext) -> list[Node]:
             namespace=LaunchConfiguration('namespace'),
             parameters=[
                 LaunchConfiguration('params_file'),
-                {'use_sim_time': use_sim_time(), **parameters},
+                {'use_sim_time': typed('use_sim_time', bool), **given},
             ],
             remappings=[
                 ('image', LaunchConfiguration('image')),
@@ -118,7 +117,7 @@ def generate_launch_description() -> LaunchDescription:
         name='rviz',
         namespace=LaunchConfiguration('namespace'),
         arguments=['-d', PathJoinSubstitution([share, 'rviz', 'perception.rviz'])],
-        parameters=[{'use_sim_time': use_sim_time()}],
+        parameters=[{'use_sim_time': typed('use_sim_time', bool)}],
         condition=IfCondition(LaunchConfiguration('rviz')),
         output='screen',
     )
