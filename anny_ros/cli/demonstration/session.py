@@ -10,7 +10,7 @@ from pathlib import Path
 import time
 
 from anny_ros.cli.demonstration.graph import Child, DemoError, private_environment
-from anny_ros.cli.demonstration.share import share_file
+from anny_ros.cli.demonstration.share import fast_dds_profile
 from anny_ros.errors import InputError
 
 _STARTING = 180.0  # seconds that the node has to load its model
@@ -44,7 +44,7 @@ def record(clip: Path, folder: Path, node_module: str = 'anny_ros.ros.node') -> 
         ROS is not there, or a process failed.
 
     """
-    variables = private_environment(share_file('config/fastdds_profile.xml'), folder / 'log')
+    variables = private_environment(fast_dds_profile(), folder / 'log')
     os.environ.update(variables)  # before rclpy is imported
     _require_ros()
     from anny_ros.cli.demonstration.bag import BagWriter

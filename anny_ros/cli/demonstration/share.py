@@ -31,3 +31,8 @@ def share_file(name: str) -> Path | None:
     folders.append(Path(anny_ros.__file__).resolve().parents[1])
     found = (folder / name for folder in folders)
     return next((path for path in found if path.exists()), None)
+
+
+def fast_dds_profile() -> Path | None:
+    """Find the profile under which large pictures arrive."""
+    return share_file('config/fastdds_profile.xml')
