@@ -60,7 +60,7 @@ class CdrWriter:
         """
         layout, size = _layout(kinds)
         begin = self._claim(layout.size, size)
-        layout.pack_into(self._storage, begin, *values)
+        layout.pack_into(self._storage.data, begin, *values)
 
     def string(self, text: str) -> None:
         """Write a string."""

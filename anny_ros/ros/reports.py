@@ -22,7 +22,7 @@ from anny_ros.ros.statistics import Report
 from anny_ros.ros.work import Work
 from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np
-from rclpy.clock import Clock, ClockType  # type: ignore[attr-defined]
+from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
