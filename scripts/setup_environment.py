@@ -203,8 +203,11 @@ def mend_cmake_files() -> None:
 
 def build_tf2_msgs(log: IO[str]) -> None:
     """Build the message of ros_gap/tf2_msgs, unless the real package is there."""
-    if imports('tf2_msgs.msg') and not (STAMPS / 'tf2_msgs').exists():
+    ours = STAMPS.parent / 'tf2_msgs_is_ours'
+    if imports('tf2_msgs.msg') and not ours.exists():
+        log.write('tf2_msgs: the real package is installed\n')
         return
+    ours.touch()
     build = ROOT / 'build' / f'tf2_msgs-{sys.implementation.cache_tag}'
     shutil.rmtree(build, ignore_errors=True)
     prefix = {'AMENT_PREFIX_PATH': str(ENVIRONMENT), 'CMAKE_PREFIX_PATH': str(ENVIRONMENT)}
@@ -234,6 +237,12 @@ def link_gap(log: IO[str]) -> None:
 def install_package(log: IO[str]) -> None:
     """Build the messages and install anny_ros so that its sources are used in place."""
     pip_install(log, '-v', '--no-build-isolation', '--no-deps', '--editable', '.')
+
+
+def package_present() -> bool:
+    """Tell whether the generated messages and the installed package are where they belong."""
+    installed = any(site_packages().glob('anny_ros-*.dist-info'))
+    return installed and (ROOT / 'anny_ros' / 'msg' / '__init__.py').exists()
 
 
 def build_reference(log: IO[str]) -> None:
@@ -297,7 +306,7 @@ def steps() -> list[Step]:
         Step('ros_gap', 'stand-ins for ROS helpers', lambda: hash_of([ros, *gap]), link_gap,
              lambda: all((site_packages() / name).exists() for name in GAP), build),
         Step('package', 'anny_ros and its messages', lambda: hash_of([ros, *package]),
-             install_package, (ROOT / 'anny_ros' / 'msg' / '__init__.py').exists, build),
+             install_package, package_present, build),
         Step('reference', 'official body model (2 minutes, once)', lambda: hash_of([]),
              build_reference, reference_present, download, 'reference'),
     ]  # fmt: skip
@@ -326,6 +335,7 @@ def do(step: Step, number: int, count: int) -> None:
     if step.group == 'reference' and step.present():
         return  # somebody's own folder, named by ANNY_CACHE_DIR
     print(f'[{number}/{count}] {step.title} ', end='', flush=True)
+    stamp.unlink(missing_ok=True)  # a cut in the middle must not leave an old one
     start = time.monotonic()
     path = LOGS / f'{step.name}.log'
     try:
@@ -334,7 +344,7 @@ def do(step: Step, number: int, count: int) -> None:
     except (subprocess.CalledProcessError, OSError) as error:
         print(' failed', flush=True)
         lines = path.read_text(errors='replace').splitlines()
-        told = [line for line in lines if not line.startswith('WARNING: Location ')]
+        told = [line[:300] for line in lines if not line.startswith('WARNING: Location ')]
         print(*told[-40:], sep='\n', file=sys.stderr)
         raise SetupError(
             f'{step.title} failed ({error}; whole log: {path.relative_to(ROOT)}); {step.cure}'
