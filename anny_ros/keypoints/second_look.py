@@ -4,8 +4,9 @@
 Look again, enlarged: crops around people, run as batches.
 
 What a crop costs is its area, so there are three shapes: tall (most people), wide (who lies) and
-square. In each, the person's longer side becomes 152 pixels (128 in the square): measured, the
-errors of the keypoints then are half of those at 84 pixels, and hardly fall any more.
+square. For a few people the person's longer side becomes 184 pixels, in a crowd 152: the median
+error of body keypoints (shares of the person's size, two clips) is 2.2 % at 84 pixels, 1.3 % at
+128, 1.1 % at 152 and 0.8 % at 184, and falls no more at 208.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# Rows and columns of a crop, and the longer side of the person in it.
-_SHAPES = ((192, 96, 152.0), (96, 192, 152.0), (160, 160, 128.0))
+# Rows and columns of a crop, and the longer side of the person in it: tall, wide, square.
+_SHAPES_FEW = ((224, 128, 184.0), (128, 224, 184.0), (192, 192, 152.0))
+_SHAPES_CROWD = ((192, 96, 152.0), (96, 192, 152.0), (160, 160, 128.0))
+_FEW = 4
 # A box whose shorter side would fill more than this share of a tall crop gets a square one.
 _MOST_FILL = 0.88
 _MOST_ENLARGED = 4.0
@@ -69,11 +72,12 @@ def cut_crops(rgb: NDArray[np.uint8], boxes: FloatArray) -> list[Crops]:
     size = np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)  # (N, 2)
     longer = size.max(axis=1)
     shape = np.where(size[:, 1] >= size[:, 0], 0, 1)
-    rows, _, extent = _SHAPES[0]
-    too_wide = size.min(axis=1) / longer * extent > _MOST_FILL * _SHAPES[0][1]
+    shapes = _SHAPES_FEW if len(boxes) <= _FEW else _SHAPES_CROWD
+    _, columns, extent = shapes[0]
+    too_wide = size.min(axis=1) / longer * extent > _MOST_FILL * columns
     shape[too_wide] = 2
     crops = []
-    for index, (rows, columns, extent) in enumerate(_SHAPES):
+    for index, (rows, columns, extent) in enumerate(shapes):
         targets = np.flatnonzero(shape == index)
         if not len(targets):
             continue
@@ -99,7 +103,10 @@ def _cut(
     high = np.clip(np.ceil(far + margin), low + 1, [width, height]).astype(int)
     source = rgb[low[1] : high[1], low[0] : high[0]]
     if scale < _BLUR_BELOW:
-        source = cv2.GaussianBlur(source, (0, 0), 0.45 / scale, borderType=cv2.BORDER_REPLICATE)
+        source = np.asarray(
+            cv2.GaussianBlur(source, (0, 0), 0.45 / scale, borderType=cv2.BORDER_REPLICATE),
+            dtype=np.uint8,
+        )
     A = np.column_stack([np.eye(2) * scale, scale * (low - corner)])
     return np.asarray(
         cv2.warpAffine(source, A, (columns, rows), flags=cv2.INTER_LINEAR), dtype=np.uint8
