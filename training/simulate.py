@@ -35,7 +35,7 @@ _JOINT_DEFINITION = 0.01
 _LEAST_ERROR = 0.004
 # Keypoints behind an obstacle, and those on the far side of the head.
 _HIDDEN_ERROR, _HIDDEN_LOGIT = 0.06, 0.7
-_FAR_SIDE_LOGIT = 1.0
+_FAR_SIDE_LOGIT = 0.2
 _NOISE_FILE = Path(__file__).with_name('keypoint_noise.json')
 LOWEST_CONFIDENCE = 0.1
 
@@ -279,7 +279,11 @@ def _far_side_of_the_head(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _occluded(rays: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Hide a part of a quarter of the people behind a half plane, and single joints of others."""
+    """
+    Hide a part of a fifth of the people behind a half plane, and a few single joints.
+
+    What a body hides of itself is part of the measured errors already.
+    """
     count = len(rays)
     angle = np.where(
         rng.random(count) < 0.6, -np.pi / 2, rng.uniform(-np.pi, np.pi, count)
@@ -288,13 +292,13 @@ def _occluded(rays: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np
     low, high = along.min(1), along.max(1)
     cut = low + (high - low) * rng.uniform(0.4, 0.95, count)
     plane = (along > cut[:, None]) & (rng.random((count, 1)) < 0.22)
-    single = rng.random((count, 17)) < rng.choice([0.03, 0.12, 0.3], size=(count, 1))
+    single = rng.random((count, 17)) < rng.choice([0.0, 0.02, 0.08], size=(count, 1))
     return np.asarray(plane | single)
 
 
 def _drop(confidences: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
     count = len(confidences)
-    share = np.where(rng.random((count, 1)) < 0.3, rng.uniform(0, 0.3, (count, 1)), 0.0)
+    share = np.where(rng.random((count, 1)) < 0.15, rng.uniform(0, 0.3, (count, 1)), 0.0)
     confidences[rng.random(confidences.shape) < share] = 0.0
     no_face = rng.random(count) < 0.05
     confidences[no_face, :5] = 0.0
