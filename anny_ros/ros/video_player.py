@@ -40,6 +40,7 @@ _USER_MISTAKE = 2  # exit status
 _POLL = 0.1  # seconds
 _LISTENER_TIMEOUT = 60.0  # seconds
 _RESULT_TIMEOUT = 10.0  # seconds
+_MATCHING = 0.5  # seconds
 
 # Name, default, description.
 _PARAMETERS: tuple[tuple[str, Any, str], ...] = (
@@ -57,6 +58,12 @@ _PARAMETERS: tuple[tuple[str, Any, str], ...] = (
         False,
         'Publish a picture only when the people of the one before were published on anny/humans, '
         'so that none is dropped; rate is then an upper limit.',
+    ),
+    (
+        'wait_for_subscriber',
+        5.0,
+        'How long to wait for somebody to subscribe to image before playing [s], so that the '
+        'beginning is not lost while nodes find each other.',
     ),
     (
         'k',
@@ -91,6 +98,7 @@ class VideoPlayer(Node):
         self._loop: bool = values['loop']
         self._wait: bool = values['wait_for_results']
         self._clip_time: bool = values['stamps'] == 'clip'
+        self._patience: float = values['wait_for_subscriber']
         self._frame_id: str = values['frame_id']
         self._check(values)
         self._source = VideoSource(self._path)
@@ -136,6 +144,8 @@ class VideoPlayer(Node):
         try:
             if self._wait and not spin_until(self._has_listener, _LISTENER_TIMEOUT):
                 self.get_logger().warning('nobody subscribes to image and answers; playing anyway')
+            if not self._wait and spin_until(self._has_subscriber, self._patience):
+                spin_until(never, _MATCHING)  # the other side may find us a little later
             start, due, count = self.get_clock().now(), time.monotonic(), 0
             for clip_seconds, frame in self._pictures():
                 executor.spin_once(timeout_sec=0)
@@ -190,9 +200,12 @@ class VideoPlayer(Node):
     def _is_answered(self) -> bool:
         return self._awaited is None
 
+    def _has_subscriber(self) -> bool:
+        return self._images.get_subscription_count() > 0
+
     def _has_listener(self) -> bool:
         answers = self.count_publishers(self._results.topic_name) > 0
-        return answers and self._images.get_subscription_count() > 0
+        return answers and self._has_subscriber()
 
     def _declare(self) -> dict[str, Any]:
         values = {}
@@ -213,6 +226,8 @@ class VideoPlayer(Node):
             raise ParameterError('video is not set; add -p video:=/path/to/clip.mp4')
         if not self._path.is_file():
             raise ParameterError(f'there is no file {values["video"]!r}; correct video')
+        if not 0.0 <= self._patience <= 3600.0:
+            raise ParameterError(f'wait_for_subscriber must be 0..3600 s, got {self._patience:g}')
         if values['stamps'] not in ('clock', 'clip'):
             raise ParameterError(f'stamps must be clock or clip, got {values["stamps"]!r}')
         if not 0.0 <= values['rate'] <= 1000.0:

@@ -126,6 +126,7 @@ def test_waits_for_results(graph, clip, make):
         ({'stamps': 'now'}, 'clock or clip'),
         ({'rate': -1.0}, 'rate must be'),
         ({'rate': 25}, '25.0'),
+        ({'wait_for_subscriber': -1.0}, 'wait_for_subscriber must be'),
         ({'k': [1.0, 2.0]}, 'fx, fy, cx, cy'),
     ],
 )
@@ -137,7 +138,7 @@ def test_wrong_parameters(graph, clip, parameters, text):
 
 def command(clip, *arguments):
     program = [sys.executable, '-m', 'anny_ros.ros.video_player', '--ros-args']
-    return [*program, '-p', f'video:={clip}', *arguments]
+    return [*program, '-p', f'video:={clip}', '-p', 'wait_for_subscriber:=0.0', *arguments]
 
 
 def test_command_ends_with_the_clip(clip):
