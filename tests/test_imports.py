@@ -29,8 +29,14 @@ MAY_IMPORT = {
     | {'geometry', 'body', 'model', 'keypoints', 'inference', 'tracking', 'render', 'cli'},
     'cli': BASE | {'geometry', 'body', 'model', 'keypoints', 'inference', 'tracking', 'render'},
 }
-# The only door from the commands to the node.
-DEMO = ('cli/demo.py', 'cli/demonstration/')
+# The doors from the commands to the node: those that run it or weigh its messages.
+DOORS = (
+    'cli/benchmarks/messages.py',
+    'cli/benchmarks/node.py',
+    'cli/benchmarks/standin_node.py',
+    'cli/demo.py',
+    'cli/demonstration/',
+)
 # Asks inside a function, and only on demand, whether ROS is there.
 DOCTOR = 'cli/checks.py'
 ROS_NAMES = {
@@ -90,7 +96,7 @@ def test_imports_go_one_way(path):
     if part == '__init__':
         return
     allowed = MAY_IMPORT[part] | {part, 'msg', 'srv'}
-    if here.as_posix().startswith(DEMO):
+    if here.as_posix().startswith(DOORS):
         allowed |= {'ros'}
     wrong = {m for m in imported_modules(path) if part_of(m) is not None} - {
         m for m in imported_modules(path) if part_of(m) in allowed
@@ -101,7 +107,7 @@ def test_imports_go_one_way(path):
 @pytest.mark.parametrize('path', FILES)
 def test_only_ros_imports_ros(path):
     here = path.relative_to(PACKAGE)
-    if here.parts[0] == 'ros' or here.as_posix().startswith((*DEMO, DOCTOR)):
+    if here.parts[0] == 'ros' or here.as_posix().startswith((*DOORS, DOCTOR)):
         return
     wrong = sorted({m for m in imported_modules(path) if is_ros(m)})
     assert not wrong, f'{here} imports {wrong}; only anny_ros/ros may'
@@ -126,7 +132,7 @@ def test_everything_but_ros_imports_without_ros():
         str(path.relative_to(ROOT).with_suffix('')).replace('/', '.').removesuffix('.__init__')
         for path in source_files()
         if path.relative_to(PACKAGE).parts[0] != 'ros'
-        and not path.relative_to(PACKAGE).as_posix().startswith(DEMO)
+        and not path.relative_to(PACKAGE).as_posix().startswith(DOORS)
         and path.name != '__main__.py'
     ]
     code = f'import importlib\nfor name in {outside!r}: importlib.import_module(name)'
