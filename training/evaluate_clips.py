@@ -117,7 +117,7 @@ def judge(found: FloatArray, labels: Labels) -> Verdict:
     }
     middle = (found[:, None, :2] + found[:, None, 2:]) / 2  # (N, 1, 2)
     inside = (middle > labels.ignore[None, :, :2]) & (middle < labels.ignore[None, :, 2:])
-    ignored = inside.all(axis=-1).any(axis=1)
+    ignored = np.any(np.all(inside, axis=-1), axis=1)
     return Verdict(
         missed=[r for r in range(len(labels.boxes)) if r not in pairs and not labels.hard[r]],
         met={r: c for r, c in pairs.items() if not labels.hard[r]},

@@ -83,11 +83,12 @@ class Look:
 
 def degraded(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Blur, compress, lighten and add noise, each a little and at random."""
-    if rng.random() < 0.5:
-        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 0.9))
+    blurred = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 0.9))
     quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(45, 96))]
-    picture = cv2.imdecode(cv2.imencode('.jpg', picture, quality)[1], cv2.IMREAD_COLOR)
-    values = picture * rng.uniform(0.75, 1.25) + rng.uniform(-15, 15)
+    shown = blurred if rng.random() < 0.5 else picture
+    _, jpeg = cv2.imencode('.jpg', shown, quality)
+    values = np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.float64)
+    values = values * rng.uniform(0.75, 1.25) + rng.uniform(-15, 15)
     values = values + rng.normal(size=picture.shape) * rng.uniform(0, 5)
     return np.clip(values, 0, 255).astype(np.uint8)
 
@@ -115,7 +116,8 @@ def look_at(
         A = np.column_stack([np.eye(2) * scale, (side - 1) / 2 + shift - scale * middle])
         if mirror:
             A = np.array([[-1.0, 0.0], [0.0, 1.0]]) @ A + np.array([[0, 0, side - 1], [0, 0, 0]])
-        crop = cv2.warpAffine(source, A, (side, side), flags=cv2.INTER_LINEAR)
+        warped = cv2.warpAffine(source, A, (side, side), flags=cv2.INTER_LINEAR)
+        crop = np.asarray(warped, dtype=np.uint8)
         crops.append(degraded(crop, rng) if rng else crop)
         maps.append(A)
     people = decode_people(network(np.stack(crops)), 0.05)
