@@ -240,7 +240,8 @@ def test_command_stops_in_good_order(graph, number):
         env=os.environ,
     )
     try:
-        assert graph.spin_until(lambda: 'anny' in graph.tester.get_node_names(), 30)
+        own = ('anny', graph.namespace)
+        assert graph.spin_until(lambda: own in graph.tester.get_node_names_and_namespaces(), 30)
         begin = time.monotonic()
         node.send_signal(number)
         _, errors = node.communicate(timeout=10)

@@ -162,7 +162,8 @@ def test_command_stops_on_ctrl_c(graph, clip):
         env=os.environ,
     )
     try:
-        assert graph.spin_until(lambda: 'video_player' in graph.tester.get_node_names(), 30)
+        own = ('video_player', graph.namespace)
+        assert graph.spin_until(lambda: own in graph.tester.get_node_names_and_namespaces(), 30)
         begin = time.monotonic()
         player.send_signal(signal.SIGINT)
         _, errors = player.communicate(timeout=10)
