@@ -64,6 +64,9 @@ class LiteEstimator(Estimator):
 
     def __init__(self, parameters: Parameters | None = None) -> None:
         self.parameters = parameters or Parameters()
+        # Our tensors are small: several threads wait for each other longer than they work (on two
+        # cores that others use too, anny-lite as a whole took 8 to 20 times as long).
+        torch.set_num_threads(1)
         self.body = BodyModel.load()
         self._detector = KeypointDetector(threads=self.parameters.inference.threads)
         self._lifter = Lifter(lifter_path())
