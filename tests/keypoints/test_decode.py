@@ -39,9 +39,9 @@ def test_a_person_by_hand():
     people = decode_people(heads, 0.1)
     assert len(people) == 1
     assert people.centre_heat[0] == pytest.approx(0.8)
-    # Cells of 4 pixels from the picture's edge; pixels are counted from the first one's centre.
-    np.testing.assert_allclose(people.keypoints[0, 0], [12 * 4 - 0.5, 6.5 * 4 - 0.5])
-    middle = np.array([(12 - 0.25) * 4 - 0.5, (10 + 0.5) * 4 - 0.5])
+    # Cells of 4 pixels; the first one is a quarter pixel before the first pixel's centre.
+    np.testing.assert_allclose(people.keypoints[0, 0], [12 * 4 - 0.25, 6.5 * 4 - 0.25])
+    middle = np.array([(12 - 0.25) * 4 - 0.25, (10 + 0.5) * 4 - 0.25])
     np.testing.assert_allclose(people.box[0, :2], middle - [10, 24])
     np.testing.assert_allclose(people.box[0, 2:], [middle[0] + 10, middle[1] + 24])
     # Spread: the least, 1.5 cells; one cell away.
@@ -53,7 +53,7 @@ def test_a_keypoint_without_heat_stays_where_it_is_regressed():
     add_person(heads, 0, 10, 12, 0.8)
     people = decode_people(heads, 0.1)
     assert (people.confidences == 0).all()
-    expected = [[(12 + k % 3 - 1) * 4 - 0.5, (10 + (k - 8) / 2) * 4 - 0.5] for k in range(17)]
+    expected = [[(12 + k % 3 - 1) * 4 - 0.25, (10 + (k - 8) / 2) * 4 - 0.25] for k in range(17)]
     np.testing.assert_allclose(people.keypoints[0], expected)
 
 
@@ -64,7 +64,7 @@ def test_each_person_takes_the_near_peak():
     heads.keypoint_heat[0, 0, 6, 5] = 0.5
     heads.keypoint_heat[0, 0, 6, 15] = 0.9
     people = decode_people(heads, 0.1)
-    np.testing.assert_allclose(people.keypoints[:, 0, 0], [5 * 4 - 0.5, 15 * 4 - 0.5])
+    np.testing.assert_allclose(people.keypoints[:, 0, 0], [5 * 4 - 0.25, 15 * 4 - 0.25])
     np.testing.assert_allclose(people.confidences[:, 0], [0.5, 0.9], rtol=1e-5)
 
 
