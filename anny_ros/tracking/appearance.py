@@ -107,14 +107,14 @@ class Galleries:
         if features.shape[1] == 0:
             return result
         known = np.logical_and.outer(self.counts > 0, features.any(axis=1))
-        tracks, people = np.nonzero(wanted & known)
-        cosines = np.einsum('pka,pa->pk', self.features[tracks], features[people])
-        filled = np.minimum(self.counts[tracks], GALLERY_SIZE)
-        cosines[np.arange(GALLERY_SIZE) >= filled[:, None]] = -np.inf
-        best = -np.sort(-cosines, axis=1)[:, :BEST_OF].astype(np.float64)
-        used = np.minimum(filled, BEST_OF)
-        best[np.arange(BEST_OF) >= used[:, None]] = 0.0
-        result[tracks, people] = best.sum(axis=1) / used
+        pairs = wanted & known
+        # Track by track: gathering a gallery for each pair would copy far more than it computes.
+        for track in np.flatnonzero(pairs.any(axis=1)):
+            people = np.flatnonzero(pairs[track])
+            filled = min(int(self.counts[track]), GALLERY_SIZE)
+            cosines = features[people] @ self.features[track, :filled].T
+            best = np.sort(cosines, axis=1)[:, -BEST_OF:]
+            result[track, people] = best.mean(axis=1, dtype=np.float64)
         return result
 
 

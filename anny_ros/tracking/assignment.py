@@ -24,10 +24,10 @@ LIMIT = 8.0
 # Squared Mahalanobis distance in the picture (2 degrees of freedom) beyond which no pair is made.
 GATE = 16.0
 # Wobble of the measured pelvis from pose and fit, as a share of the person's size.
-PLACE_STDDEV = 0.08
+PLACE_STDDEV = 0.06
 # Place covariances are compared with this one, share of the size.
 PLACE_REFERENCE = 0.1
-SIZE_STDDEV = 0.12
+SIZE_STDDEV = 0.08
 # Two people who have nothing to do with each other differ by this much in log size.
 SIZE_SPREAD = 0.5
 # Log size beyond which no pair is made; grows with the time unseen.
@@ -70,10 +70,10 @@ def geometric_costs(tracks: Candidates, people: Candidates) -> Float64Array:
 
     total = place + scale + OVERLAP_WEIGHT * (0.5 - overlap(tracks.box, people.box))
     total += DEPTH_WEIGHT * _bounded(
-        tracks.log_distance,
-        people.log_distance,
-        tracks.log_distance_variance,
-        people.log_distance_variance,
+        tracks.log_depth,
+        people.log_depth,
+        tracks.log_depth_variance,
+        people.log_depth_variance,
         DEPTH_CAP,
     )
     total += STATURE_WEIGHT * _bounded(
@@ -83,7 +83,7 @@ def geometric_costs(tracks: Candidates, people: Candidates) -> Float64Array:
         people.stature_variance,
         STATURE_CAP,
     )
-    inside = (distance <= GATE) & (np.abs(log_size) <= growth)  # False for NaN places
+    inside = (distance <= GATE) & (np.abs(log_size) <= growth)
     return np.where(inside, total, np.inf)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from anny_ros.geometry.camera import project
 from anny_ros.tracking import motion
+from anny_ros.tracking.motion import Measurements
 from anny_ros.tracking.track import Tracks
 from anny_ros.types import Camera, Detections
 import numpy as np
@@ -26,11 +27,12 @@ class Candidates:
     Parameters
     ----------
     place : ndarray, (M, 2), pixels
-        Pelvis; NaN for a track that is not in front of the camera.
+        Pelvis.
     place_covariance : ndarray, (M, 2, 2), square pixels
     box : ndarray, (M, 4), pixels
         x0, y0, x1, y1.
-    log_distance, log_distance_variance : ndarray, (M,)
+    log_depth, log_depth_variance : ndarray, (M,)
+        Logarithm of z in metres.
     stature, stature_variance : ndarray, (M,), metres and square metres
         NaN where unknown.
     unseen : ndarray, (M,), seconds
@@ -41,8 +43,8 @@ class Candidates:
     place: Float64Array
     place_covariance: Float64Array
     box: Float64Array
-    log_distance: Float64Array
-    log_distance_variance: Float64Array
+    log_depth: Float64Array
+    log_depth_variance: Float64Array
     stature: Float64Array
     stature_variance: Float64Array
     unseen: Float64Array
@@ -68,29 +70,23 @@ def reestimated(old: Camera, new: Camera) -> Float64Array:
     return np.asarray(focal * np.linalg.solve(new.K + shift, K_old))
 
 
-def extents(people: Detections, depth: Float64Array) -> Float64Array:
-    """Boxes (N, 4) relative to the pelvis, in metres in its plane, of people at ``depth`` (N,)."""
-    place = project(people.position, people.camera.K)
-    K = people.camera.K
-    offset = people.bbox.astype(np.float64) - np.tile(place, 2)
-    focal = np.array([K[0, 0], K[1, 1], K[0, 0], K[1, 1]])
-    return np.asarray(offset * depth[:, None] / focal)
+def extents(people: Detections, log_depth: Float64Array) -> Float64Array:
+    """Boxes (N, 4) relative to the pelvis, in metres in its plane, of people at a depth (N,)."""
+    offset = people.bbox.astype(np.float64) - np.tile(project(people.position, people.camera.K), 2)
+    return np.asarray(offset / _pixels_per_metre(people.camera, log_depth))
 
 
-def measured_candidates(
-    people: Detections, R: Float64Array, depth_stddev: Float64Array
-) -> Candidates:
+def measured_candidates(people: Detections, measured: Measurements) -> Candidates:
     """Describe people detected in a picture."""
-    position = people.position.astype(np.float64)
-    mean = np.concatenate([position, np.zeros_like(position)], axis=1)
-    place, place_covariance = motion.project_uncertain(mean, R, people.camera.K)
+    linear = people.camera.K[:2, :2].astype(np.float64)
     stature, variance = statures(people)
+    spread = linear * measured.variances[:, None, :2]  # (N, 2, 2), K diag(variance)
     return Candidates(
-        place=place,
-        place_covariance=place_covariance,
+        place=project(people.position, people.camera.K),
+        place_covariance=spread @ linear.T,
         box=people.bbox.astype(np.float64),
-        log_distance=np.log(np.linalg.norm(position, axis=1)),
-        log_distance_variance=depth_stddev**2,
+        log_depth=measured.coordinates[:, 2],
+        log_depth_variance=measured.variances[:, 2],
         stature=stature,
         stature_variance=variance,
         unseen=np.zeros(len(people)),
@@ -99,21 +95,14 @@ def measured_candidates(
 
 def predicted_candidates(tracks: Tracks, camera: Camera, stamp: float) -> Candidates:
     """Describe tracks that are predicted to the time of a picture."""
-    K = camera.K
-    position = tracks.mean[:, :3]
-    distance = np.maximum(np.linalg.norm(position, axis=1), 1e-3)
-    place, place_covariance = motion.project_uncertain(tracks.mean, tracks.covariance, K)
-    place_covariance[np.isnan(place[:, 0])] = np.eye(2)
-    depth = np.maximum(position[:, 2], 0.05)
-    box = tracks.extent * np.array([K[0, 0], K[1, 1], K[0, 0], K[1, 1]]) / depth[:, None]
-    rays = position / distance[:, None]
-    along = np.einsum('ni,nij,nj->n', rays, tracks.covariance[:, :3, :3], rays)
+    place, place_covariance = motion.places(tracks.mean, tracks.covariance, camera.K)
+    log_depth = tracks.mean[:, 2]
     return Candidates(
         place=place,
         place_covariance=place_covariance,
-        box=box + np.tile(np.nan_to_num(place), 2),
-        log_distance=np.log(distance),
-        log_distance_variance=along / distance**2,
+        box=np.tile(place, 2) + tracks.extent * _pixels_per_metre(camera, log_depth),
+        log_depth=log_depth,
+        log_depth_variance=tracks.covariance[:, 2, 2],
         stature=tracks.stature,
         stature_variance=tracks.stature_variance,
         unseen=stamp - tracks.last_seen,
@@ -127,3 +116,9 @@ def statures(people: Detections) -> tuple[Float64Array, Float64Array]:
     stddev = np.where(np.isfinite(stddev) & (stddev > 0), stddev, DEFAULT_STATURE_STDDEV)
     known = np.isfinite(stature) & (stature > 0)
     return np.where(known, stature, np.nan), np.where(known, stddev**2, np.inf)
+
+
+def _pixels_per_metre(camera: Camera, log_depth: Float64Array) -> Float64Array:
+    """Of the corners x0, y0, x1, y1 of boxes in the planes of depths (N,), (N, 4)."""
+    focal = np.tile(np.diag(camera.K)[:2], 2)
+    return np.asarray(focal * np.exp(-log_depth)[:, None])

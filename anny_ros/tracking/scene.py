@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-import math
 
 from anny_ros.parameters import TrackingParameters
 from anny_ros.tracking import motion
@@ -33,11 +32,11 @@ def make_scene(
     shown = (states != TrackState.TENTATIVE) | (tracks.last_seen >= stamp)
     tracks, states = tracks.take(shown), states[shown]
     position = shown_positions(tracks, stamp)
-    rays = motion.unit_rays(position)
-    bias = DEPTH_BIAS_SHARE * (tracks.depth_stddev * np.linalg.norm(position, axis=1)) ** 2
-    covariance = tracks.covariance[:, :3, :3] + bias[:, None, None] * (
-        rays[:, :, None] * rays[:, None, :]
-    )
+    velocity, velocity_covariance = motion.velocities(tracks.mean, tracks.covariance)
+    covariance = motion.position_covariances(tracks.mean, tracks.covariance)
+    share = tracks.depth_stddev**2
+    bias = np.maximum(share - motion.MAX_DEPTH_JITTER**2, DEPTH_BIAS_SHARE * share)
+    covariance += bias[:, None, None] * position[:, :, None] * position[:, None, :]
     variance = np.where(np.isfinite(tracks.stature_variance), tracks.stature_variance, np.nan)
     bodies = replace(
         tracks.bodies,
@@ -58,8 +57,8 @@ def make_scene(
         identity_confidence=tracks.confidence.astype(np.float32),
         age=stamp - tracks.born,
         time_since_observed=stamp - tracks.last_seen,
-        velocity=tracks.mean[:, 3:].astype(np.float32),
-        velocity_covariance=tracks.covariance[:, 3:, 3:].astype(np.float32),
+        velocity=velocity.astype(np.float32),
+        velocity_covariance=velocity_covariance.astype(np.float32),
         reset=reset,
     )
 
@@ -72,10 +71,7 @@ def shown_positions(tracks: Tracks, stamp: float) -> Float64Array:
     by at most ``MAX_DEPTH_SHIFT``. The others are where they are predicted.
     """
     measured = tracks.bodies.position.astype(np.float64)
-    filtered = tracks.mean[:, :3]
-    squared = np.einsum('ni,ni->n', measured, measured)
-    ratio = np.einsum('ni,ni->n', measured, filtered) / squared
-    limit = math.exp(MAX_DEPTH_SHIFT)
-    on_ray = measured * np.clip(ratio, 1 / limit, limit)[:, None]
+    shift = tracks.mean[:, 2] - np.log(measured[:, 2])
+    on_ray = measured * np.exp(np.clip(shift, -MAX_DEPTH_SHIFT, MAX_DEPTH_SHIFT))[:, None]
     seen = tracks.last_seen >= stamp
-    return np.where(seen[:, None], on_ray, filtered)
+    return np.where(seen[:, None], on_ray, motion.positions(tracks.mean))

@@ -17,13 +17,13 @@ from anny_ros.parameters import TrackingParameters
 from anny_ros.tracking import appearance, assignment, motion
 from anny_ros.tracking.appearance import Galleries, SimilarityScale
 from anny_ros.tracking.candidates import (
-    Candidates,
     extents,
     measured_candidates,
     predicted_candidates,
     reestimated,
     statures,
 )
+from anny_ros.tracking.motion import Measurements
 from anny_ros.tracking.names import NameGenerator
 from anny_ros.tracking.scene import make_scene
 from anny_ros.tracking.track import fused_statures, TIME_TOLERANCE, Tracks
@@ -33,9 +33,11 @@ from numpy.typing import NDArray
 
 Float64Array = NDArray[np.float64]
 
-# Nats added to pairs with a detection below the birth score, and with a track not confirmed yet.
+# Nats added to pairs with a detection below the birth score.
 LOW_SCORE_COST = 2.0
-TENTATIVE_COST = 1.0
+# What a pair with a track that is not confirmed gains over no pair counts by this share, so that
+# someone who returns is not held by the fresh track that the first doubtful glimpse founded.
+TENTATIVE_SHARE = 0.4
 # A doubted identity recovers with this time constant while it is seen, in seconds.
 CONFIDENCE_RECOVERY = 3.0
 # Matches surer than this teach what the same person's similarity is.
@@ -185,9 +187,7 @@ class Tracker:
     def _associated(self, tracks: Tracks, people: Detections) -> tuple[Tracks, NDArray[np.bool_]]:
         """Match, correct the matched tracks, add new ones; also which rows were seen."""
         num_tracks = len(tracks)
-        position = people.position.astype(np.float64)
-        R, depth_stddev = motion.measurement_covariance(position, people.position_covariance)
-        measured = measured_candidates(people, R, depth_stddev)
+        measured = motion.measure(people.position, people.position_covariance)
         features = appearance.normalised(people.appearance)
         costs, similarity = self._costs(tracks, people, measured, features)
         rows, columns = assignment.assign(costs)
@@ -195,14 +195,14 @@ class Tracker:
         self._similarity.learn(
             similarity[rows, columns][sure > SURE], appearance.strangers(features)
         )
-        self._observe(tracks, rows, people[columns], R[columns], depth_stddev[columns])
+        self._observe(tracks, rows, people[columns], measured[columns])
         tracks.galleries.add(rows, features[columns], people.stamp)
         seen = np.zeros(num_tracks, bool)
         seen[rows] = True
         self._doubt(tracks, seen, rows, sure, people.stamp - self._stamp)
         new = (people.score >= self.birth_score) & ~np.isin(np.arange(len(people)), columns)
         fresh = self._born(
-            people[new], R[new], depth_stddev[new], features[new], assignment.newness(costs)[new]
+            people[new], measured[new], features[new], assignment.newness(costs)[new]
         )
         return tracks.joined(fresh), np.concatenate([seen, np.ones(len(fresh), bool)])
 
@@ -210,17 +210,19 @@ class Tracker:
         self,
         tracks: Tracks,
         people: Detections,
-        measured: Candidates,
+        measured: Measurements,
         features: NDArray[np.float32],
     ) -> tuple[Float64Array, Float64Array]:
         """Price all pairs, (T, N) in nats; also the similarities that were computed."""
         predicted = predicted_candidates(tracks, people.camera, people.stamp)
-        costs = assignment.geometric_costs(predicted, measured)
+        costs = assignment.geometric_costs(predicted, measured_candidates(people, measured))
         similarity = tracks.galleries.similarity(features, np.isfinite(costs))
         costs = costs - self._similarity.log_ratio(similarity)
         low = people.score < self.birth_score
         away = predicted.unseen > self.parameters.occlusion_time
-        costs = costs + LOW_SCORE_COST * low[None] + TENTATIVE_COST * ~tracks.confirmed[:, None]
+        costs = costs + LOW_SCORE_COST * low[None]
+        share = np.where(tracks.confirmed, 1.0, TENTATIVE_SHARE)[:, None]
+        costs = assignment.LIMIT - share * (assignment.LIMIT - costs)
         # A long step between pictures is no absence.
         away &= self._stamp - tracks.last_seen > 0
         return np.where(low[None] & away[:, None], np.inf, costs), similarity
@@ -230,16 +232,14 @@ class Tracker:
         tracks: Tracks,
         rows: NDArray[np.intp],
         people: Detections,
-        R: Float64Array,
-        depth_stddev: Float64Array,
+        measured: Measurements,
     ) -> None:
         """Correct the matched tracks ``rows`` in place with a person each."""
-        position = people.position.astype(np.float64)
         tracks.mean[rows], tracks.covariance[rows] = motion.correct(
-            tracks.mean[rows], tracks.covariance[rows], position, R
+            tracks.mean[rows], tracks.covariance[rows], measured
         )
         tracks.extent[rows] = extents(people, tracks.mean[rows, 2])
-        tracks.depth_stddev[rows] = depth_stddev
+        tracks.depth_stddev[rows] = measured.depth_stddev
         tracks.last_seen[rows] = people.stamp
         tracks.confirmed[rows] |= (
             people.stamp - tracks.born[rows] >= self.parameters.confirm_time - TIME_TOLERANCE
@@ -271,14 +271,13 @@ class Tracker:
     def _born(
         self,
         people: Detections,
-        R: Float64Array,
-        depth_stddev: Float64Array,
+        measured: Measurements,
         features: NDArray[np.float32],
         confidence: Float64Array,
     ) -> Tracks:
         """Make a track of each of some people, numbered in the order of their rows."""
         num = len(people)
-        mean, covariance = motion.initiate(people.position.astype(np.float64), R)
+        mean, covariance = motion.initiate(measured)
         stature, variance = statures(people)
         galleries = Galleries.empty(num, features.shape[1])
         galleries.add(np.arange(num), features, people.stamp)
@@ -294,7 +293,7 @@ class Tracker:
             mean=mean,
             covariance=covariance,
             extent=extents(people, mean[:, 2]),
-            depth_stddev=depth_stddev,
+            depth_stddev=measured.depth_stddev,
             stature=stature,
             stature_variance=variance,
             galleries=galleries,

@@ -47,7 +47,7 @@ def test_take_and_join_keep_rows_together(people_at):
     joined = picked.joined(tracks.take(np.array([True, False, False])))
     assert joined.numbers.tolist() == [2, 3, 1]
     assert joined.ids.tolist() == [tracks.ids[1], tracks.ids[2], tracks.ids[0]]
-    np.testing.assert_allclose(joined.mean[:, 0], [2.0, 4.0, 0.0], atol=1e-5)
+    np.testing.assert_allclose(joined.mean[:, 0], [0.2, 0.4, 0.0], atol=1e-5)
     np.testing.assert_allclose(joined.bodies.position[:, 0], [2.0, 4.0, 0.0], atol=1e-5)
     assert len(Tracks.none(tracks.bodies)) == 0
     assert len(Tracks.none(tracks.bodies).joined(tracks)) == 3

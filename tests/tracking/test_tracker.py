@@ -178,6 +178,16 @@ def test_a_low_frame_rate_keeps_ids(people_at):
     assert scenes[-1].track_numbers.tolist() == [1, 2, 3]
 
 
+def test_someone_walks_past_the_camera(people_at):
+    tracker = Tracker(seed=0)
+    for i in range(80):
+        place = np.array([[0.6, 0.1, 4.0 - 1.5 * i * DT]])
+        scene = tracker.update(people_at(place[place[:, 2] > 0.4], i * DT))
+        assert_sound(scene)
+        assert set(scene.track_numbers.tolist()) <= {1}
+        assert (np.abs(scene.humans.position) < 10).all()
+
+
 def test_empty_pictures_from_the_start(people_at):
     tracker = Tracker(seed=0)
     for i in range(3):
@@ -268,6 +278,20 @@ def test_weak_detections_continue_people_but_found_none(people_at):
     walk(tracker, people_at, THREE[:0], 11 * DT, 12)
     still = tracker.update(people_at(THREE, 23 * DT, score=0.2))
     assert names_of(still) == ['LOST'] * 3
+
+
+def test_someone_who_returns_is_not_held_by_the_track_of_a_glimpse(people_at):
+    tracker = Tracker(seed=0)
+    look = np.eye(8)[:1]
+    for i in range(15):
+        tracker.update(people_at(THREE[1:2], i * DT, appearance=look))
+    walk(tracker, people_at, THREE[:0], 15 * DT, 15, appearance=np.zeros((0, 8)))
+    aside = THREE[1:2] + np.array([1.2, 0, 0])
+    glimpse = tracker.update(people_at(aside, 30 * DT, appearance=-look))
+    assert names_of(glimpse) == ['LOST', 'TENTATIVE']
+    back = tracker.update(people_at(aside, 31 * DT, appearance=look))
+    assert back.track_numbers.tolist() == [1]
+    assert names_of(back) == ['TRACKED']
 
 
 def crossing(people_at, seed, meet=(0.0, 0.0, 12.0), cue=None, steps=90, **noise):
