@@ -74,9 +74,8 @@ class Reports:
 
     def close(self) -> None:
         """Give the publishers back."""
-        destroy = getattr(self._node, 'destroy_lifecycle_publisher', self._node.destroy_publisher)
-        destroy(self._stats)
-        destroy(self._diagnostics)
+        self._node.destroy_lifecycle_publisher(self._stats)
+        self._node.destroy_lifecycle_publisher(self._diagnostics)
 
     def send(self) -> None:
         """Publish both now."""

@@ -14,7 +14,7 @@ import pytest
 from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_srvs.srv import SetBool, Trigger
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -208,6 +208,17 @@ def test_body_model_is_latched(graph, body):
     assert graph.spin_until(lambda: got)
     assert got[0].hash == body.hash('coarse')
     assert len(got[0].triangles) == 3 * 2454
+
+
+def test_quality_of_service_can_be_overridden_again_and_again(graph):
+    name = f'qos_overrides.{graph.namespace}/image.subscription.reliability'
+    node = graph.anny(**{name: 'reliable'})
+    node.trigger_configure()
+    for _ in range(2):
+        node.trigger_activate()
+        (found,) = graph.tester.get_subscriptions_info_by_topic(f'{graph.namespace}/image')
+        assert found.qos_profile.reliability == ReliabilityPolicy.RELIABLE
+        node.trigger_deactivate()
 
 
 def command(*arguments):

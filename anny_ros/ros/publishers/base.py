@@ -61,9 +61,7 @@ class ScenePublisher(ABC):
     def close(self) -> None:
         """Give everything back."""
         for publisher in self._publishers:
-            # Humble has no destroy_lifecycle_publisher.
-            destroy = getattr(self.node, 'destroy_lifecycle_publisher', None)
-            (destroy or self.node.destroy_publisher)(publisher)
+            self.node.destroy_lifecycle_publisher(publisher)
         self._publishers.clear()
 
     def create(self, kind: type[Any], topic: str, profile: QoSProfile) -> LifecyclePublisher[Any]:
