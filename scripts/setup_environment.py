@@ -307,7 +307,7 @@ def steps() -> list[Step]:
              lambda: all((site_packages() / name).exists() for name in GAP), build),
         Step('package', 'anny_ros and its messages', lambda: hash_of([ros, *package]),
              install_package, package_present, build),
-        Step('reference', 'official body model (2 minutes, once)', lambda: hash_of([]),
+        Step('reference', 'official body model (minutes, once)', lambda: hash_of([]),
              build_reference, reference_present, download, 'reference'),
     ]  # fmt: skip
 
