@@ -4,7 +4,8 @@
 # Everything below works in the virtual environment .venv, which `make setup` makes. An activated
 # ROS installation or another environment must not leak into it.
 
-PYTHON ?= python3
+# The Python that .venv is made from; once it exists, its own, whatever python3 is today.
+PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
 RUN := .venv/bin
 SETUP := $(PYTHON) scripts/setup_environment.py
 
