@@ -10,6 +10,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from anny_ros.cli.checks import Check
 
 SUMMARY = 'what this machine can run; each ✗ with its cure'
 
@@ -46,10 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if can_run else 1
 
 
-def _line(found: object) -> str:
-    from anny_ros.cli.checks import Check
-
-    assert isinstance(found, Check)
+def _line(found: Check) -> str:
     mark = '✓' if found.ok else '✗'
     line = f'  {mark} {found.name}: {found.says}'
     if found.ok or not found.cure:

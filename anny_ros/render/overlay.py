@@ -201,7 +201,7 @@ def _draw_label(
 ) -> None:
     """Write one label above a box, higher up where another label is already."""
     height, width = picture.shape[:2]
-    size = max(0.36, 0.5 * height / 720)
+    size = max(0.33, 0.45 * height / 720)
     (text_width, text_height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
     pad = max(2, text_height // 4)
     wide, high = text_width + 2 * pad, text_height + below + 2 * pad

@@ -4,14 +4,20 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager, ExitStack
 import os
 from pathlib import Path
+import signal
 import time
+from typing import TYPE_CHECKING
 
 from anny_ros.cli.demonstration.graph import Child, DemoError, private_environment
 from anny_ros.cli.demonstration.share import fast_dds_profile
 from anny_ros.errors import InputError
+
+if TYPE_CHECKING:
+    from anny_ros.cli.demonstration.recorder import Recorder
 
 _STARTING = 180.0  # seconds that the node has to load its model
 _SILENCE = 60.0  # seconds without a result until something must be wrong
@@ -51,14 +57,17 @@ def record(clip: Path, folder: Path, node_module: str = 'anny_ros.ros.node') -> 
     from anny_ros.cli.demonstration.recorder import Recorder
     from anny_ros.cli.sources.video import VideoSource
     import rclpy
+    from rclpy.signals import SignalHandlerOptions
     from tqdm import tqdm
 
     total = VideoSource(clip).num_frames
     with ExitStack() as undo:
+        undo.enter_context(_termination_as_interrupt())
         node = Child('node', node_module, node_arguments(), folder / 'log', variables)
         undo.callback(node.stop)
         bag = undo.enter_context(BagWriter(folder / 'demo.mcap'))
-        rclpy.init(args=[])
+        # Signals are ours: rclpy would end the context before the last messages are in.
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         undo.callback(rclpy.try_shutdown)
         bar = undo.enter_context(tqdm(total=total, unit=' pictures', desc='starting the node'))
         recorder = Recorder(bag, bar.update)
@@ -111,6 +120,20 @@ def _set(parameters: dict[str, str]) -> list[str]:
     return [w for name, value in parameters.items() for w in ('-p', f'{name}:={value}')]
 
 
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """End the children too when this process is told to end."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
 def _require_ros() -> None:
     try:
         import anny_ros.msg  # noqa: F401
@@ -122,11 +145,8 @@ def _require_ros() -> None:
         ) from None
 
 
-def _wait_until_ready(recorder: object, node: Child) -> None:
+def _wait_until_ready(recorder: Recorder, node: Child) -> None:
     """Wait until the node has loaded its model and everybody has found everybody."""
-    from anny_ros.cli.demonstration.recorder import Recorder
-
-    assert isinstance(recorder, Recorder)
     end = time.monotonic() + _STARTING
     while not recorder.ready():
         node.check()
@@ -136,11 +156,10 @@ def _wait_until_ready(recorder: object, node: Child) -> None:
     recorder.spin(_SETTLING)
 
 
-def _follow(recorder: object, node: Child, player: Child) -> None:
+def _follow(recorder: Recorder, node: Child, player: Child) -> None:
     """Record until the player has ended."""
-    from anny_ros.cli.demonstration.recorder import HUMANS, Recorder
+    from anny_ros.cli.demonstration.recorder import HUMANS
 
-    assert isinstance(recorder, Recorder)
     received, since = 0, time.monotonic()
     while player.running:
         recorder.spin(0.2)

@@ -119,9 +119,10 @@ class RerunFile:
         path = f'world/humans/{scene.ids[row]}'
         mesh = self._rerun.Mesh3D(
             vertex_positions=vertices,
-            triangle_indices=self._triangles,
             vertex_normals=_normals(vertices, self._triangles),
             albedo_factor=[*colour, 255],
+            # Only when somebody appears: what is not logged again stays as it was.
+            triangle_indices=None if scene.ids[row] in self._present else self._triangles,
         )
         self._recording.log(f'{path}/mesh', mesh)
         pelvis = self._rerun.Points3D(

@@ -45,13 +45,11 @@ def test_bundled_clips_are_there_with_their_licence(name):
     assert f'{name}.mp4' in (path.parent / 'README.md').read_text()
 
 
-@pytest.fixture(scope='module')
-def shown(tmp_path_factory):
-    """Run the demo over real DDS, in a process of its own, with a stand-in for the estimator."""
+def run_demo(folder, node_module):
+    """Run the demo over real DDS, in a process of its own, with another module as its node."""
     pytest.importorskip('rclpy')
     pytest.importorskip('anny_ros.msg')
     pytest.importorskip('rosbags')
-    folder = tmp_path_factory.mktemp('demo')
     clip = folder / 'clip.mp4'
     writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*'mp4v'), 10.0, (160, 120))
     for index in range(NUM_FRAMES):
@@ -62,7 +60,7 @@ def shown(tmp_path_factory):
         f'os.environ["PYTHONPATH"] = {str(Path(__file__).parent)!r}\n'
         'from anny_ros.cli.demonstration import session\n'
         'record = session.record\n'
-        'session.record = lambda clip, out: record(clip, out, "standin_node")\n'
+        f'session.record = lambda clip, out: record(clip, out, {node_module!r})\n'
         'from anny_ros.cli.main import main\n'
         f'sys.exit(main(["demo", "--clip", {str(clip)!r}, "--output", {str(folder / "out")!r}]))\n'
     )
@@ -70,6 +68,23 @@ def shown(tmp_path_factory):
         [sys.executable, '-c', script], capture_output=True, text=True, timeout=300, check=False
     )
     return done, folder / 'out'
+
+
+@pytest.fixture(scope='module')
+def shown(tmp_path_factory):
+    """Run it with a stand-in for the estimator."""
+    return run_demo(tmp_path_factory.mktemp('demo'), 'standin_node')
+
+
+@pytest.mark.ros
+def test_a_node_that_cannot_start_is_told_in_one_line(tmp_path):
+    done, folder = run_demo(tmp_path, 'no_such_node')
+    assert done.returncode == 2
+    assert 'Traceback' not in done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith('anny-ros demo: the node ended with 1')
+    assert 'no_such_node' in last
+    assert not (folder / 'demo.mcap').exists()
 
 
 @pytest.mark.ros
