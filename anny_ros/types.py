@@ -396,7 +396,8 @@ class Scene:
         Of the pelvis, along the axes of the optical frame.
     velocity_covariance : (N, 3, 3), float32
     reset : bool
-        Time jumped back, so every earlier track was dropped before this picture.
+        Time jumped back (or the layout of rows changed), so every earlier track was dropped
+        before this picture.
 
     Raises
     ------

@@ -17,6 +17,9 @@ from torch import Tensor
 NUM_KEYPOINTS = 17
 NUM_FEATURES = NUM_KEYPOINTS * 3 + 5
 _SMALLEST_EXTENT = 1e-4
+# An adult 14 m away. Farther than that perspective tells nothing, and the lifter must not guess
+# the size of a body from how far away training's people could be.
+_FAR_EXTENT = 0.12
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def make_view(rays: Tensor, confidences: Tensor) -> View:
             normalised.flatten(1),
             confidences,
             centre,
-            extent.log()[:, None],
+            extent.clamp_min(_FAR_EXTENT).log()[:, None],
             middle / extent[:, None],
         ],
         1,

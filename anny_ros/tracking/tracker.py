@@ -60,10 +60,6 @@ class Tracker:
     seed : int, optional
         Makes the ids reproducible; without one they are random, and no two trackers of a
         process ever give the same.
-    birth_score : float
-        Detections below this score only continue tracks of people who were seen within
-        ``occlusion_time``; they found no identity and wake no LOST one. So the
-        estimator's threshold can be low without inventing people.
 
     Attributes
     ----------
@@ -86,10 +82,8 @@ class Tracker:
         parameters: TrackingParameters | None = None,
         *,
         seed: int | None = None,
-        birth_score: float = 0.3,
     ) -> None:
         self.parameters = TrackingParameters() if parameters is None else parameters
-        self.birth_score = birth_score
         self.num_rejected = 0
         self._names = NameGenerator(seed)
         self._next_number = 1
@@ -200,7 +194,9 @@ class Tracker:
         seen = np.zeros(num_tracks, bool)
         seen[rows] = True
         self._doubt(tracks, seen, rows, sure, people.stamp - self._stamp)
-        new = (people.score >= self.birth_score) & ~np.isin(np.arange(len(people)), columns)
+        new = (people.score >= self.parameters.birth_score) & ~np.isin(
+            np.arange(len(people)), columns
+        )
         fresh = self._born(
             people[new], measured[new], features[new], assignment.newness(costs)[new]
         )
@@ -218,7 +214,7 @@ class Tracker:
         costs = assignment.geometric_costs(predicted, measured_candidates(people, measured))
         similarity = tracks.galleries.similarity(features, np.isfinite(costs))
         costs = costs - self._similarity.log_ratio(similarity)
-        low = people.score < self.birth_score
+        low = people.score < self.parameters.birth_score
         away = predicted.unseen > self.parameters.occlusion_time
         costs = costs + LOW_SCORE_COST * low[None]
         share = np.where(tracks.confirmed, 1.0, TENTATIVE_SHARE)[:, None]

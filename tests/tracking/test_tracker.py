@@ -269,7 +269,7 @@ def test_input_is_not_changed(people_at):
 
 
 def test_weak_detections_continue_people_but_found_none(people_at):
-    tracker = Tracker(seed=0, birth_score=0.3)
+    tracker = Tracker(TrackingParameters(birth_score=0.3), seed=0)
     assert len(tracker.update(people_at(THREE, 0.0, score=0.2))) == 0
     walk(tracker, people_at, THREE, DT, 5)
     weak = walk(tracker, people_at, THREE, 6 * DT, 5, score=0.2)[-1]
