@@ -76,10 +76,7 @@ def record(clip: Path, folder: Path, node_module: str = 'anny_ros.ros.node') -> 
             _wait_until_ready(recorder, node)
             bar.set_description('tracking')
             bar.reset(total)
-            player = Child(
-                'player', 'anny_ros.ros.video_player', player_arguments(clip), folder / 'log',
-                variables,
-            )  # fmt: skip
+            player = _player(clip, folder, variables)
             undo.callback(player.stop)
             _follow(recorder, node, player)
         except KeyboardInterrupt:
@@ -92,6 +89,11 @@ def record(clip: Path, folder: Path, node_module: str = 'anny_ros.ros.node') -> 
         if not bar.n:
             raise DemoError(f'the node published nothing; see {node.log}')
     return False
+
+
+def _player(clip: Path, folder: Path, variables: dict[str, str]) -> Child:
+    arguments = player_arguments(clip)
+    return Child('player', 'anny_ros.ros.video_player', arguments, folder / 'log', variables)
 
 
 def node_arguments() -> list[str]:
