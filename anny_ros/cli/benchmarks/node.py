@@ -35,12 +35,15 @@ class Answers:
     sent : int
     rss_growth_mb : float
         Of the node, between the end of the warm-up and the end.
+    stages_ms : dict of str to float
+        Mean of each stage within the node, over its last report.
 
     """
 
     ages_ms: np.ndarray[Any, np.dtype[np.float64]]
     sent: int
     rss_growth_mb: float
+    stages_ms: dict[str, float]
 
 
 def measure(report: Report, seconds: float = 10.0) -> None:
@@ -60,6 +63,7 @@ def measure(report: Report, seconds: float = 10.0) -> None:
     overhead = calm.ages_ms - estimator_ms
     report.results['node_overhead_ms'] = _percentiles(overhead, 50, 99)
     report.results['node_overhead_pictures'] = {'sent': calm.sent, 'answered': len(overhead)}
+    report.results['node_stages_ms_mean'] = {k: round(v, 2) for k, v in calm.stages_ms.items()}
     slow_ms = 80.0
     busy = stream(slow_ms, rate=60.0, seconds=seconds)
     report.results['overload'] = {
@@ -103,7 +107,7 @@ def stream(estimator_ms: float, rate: float, seconds: float) -> Answers:
 
 
 def _converse(child: Any, rate: float, seconds: float) -> Answers:
-    from anny_ros.msg import HumanArray
+    from anny_ros.msg import HumanArray, PipelineStats
     from anny_ros.ros import qos
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
@@ -124,12 +128,14 @@ def _converse(child: Any, rate: float, seconds: float) -> Answers:
             ages.append((start, 1e3 * (now - start)))
 
     node.create_subscription(HumanArray, 'anny/humans', take, qos.results())
+    stages: dict[str, float] = {}
+
+    def take_stats(message: Any) -> None:
+        stages.update(zip(message.stages, map(float, message.stage_ms_mean), strict=True))
+
+    node.create_subscription(PipelineStats, 'anny/stats', take_stats, qos.results())
     publisher = node.create_publisher(Image, 'image', qos.newest_only())
-    height, width = _SIZE
-    picture = Image(
-        height=height, width=width, encoding='rgb8', step=3 * width, data=bytes(3 * width * height)
-    )
-    picture.header.frame_id = 'camera'
+    picture = _picture(*_SIZE)
     try:
         _wait_for(node, publisher, executor, child)
         begin = time.perf_counter()
@@ -139,9 +145,8 @@ def _converse(child: Any, rate: float, seconds: float) -> Answers:
             if now >= due:
                 due += 1.0 / rate
                 picture.header.stamp = node.get_clock().now().to_msg()
-                sent_at[picture.header.stamp.sec, picture.header.stamp.nanosec] = (
-                    time.perf_counter()
-                )
+                stamp = picture.header.stamp
+                sent_at[stamp.sec, stamp.nanosec] = time.perf_counter()
                 publisher.publish(picture)
                 num_sent += now >= begin + _WARM_UP
             if rss is None and now >= begin + _WARM_UP:
@@ -156,7 +161,16 @@ def _converse(child: Any, rate: float, seconds: float) -> Answers:
     counted = [age for start, age in ages if start >= begin + _WARM_UP]
     if not counted:
         raise CannotMeasure(f'the node answered nothing: {child.last_words()}')
-    return Answers(np.array(counted), num_sent, growth)
+    return Answers(np.array(counted), num_sent, growth, stages)
+
+
+def _picture(height: int, width: int) -> Any:
+    from sensor_msgs.msg import Image
+
+    pixels = bytes(3 * width * height)
+    picture = Image(height=height, width=width, encoding='rgb8', step=3 * width, data=pixels)
+    picture.header.frame_id = 'camera'
+    return picture
 
 
 def _wait_for(node: Any, publisher: Any, executor: Any, child: Any) -> None:

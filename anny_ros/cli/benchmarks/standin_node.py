@@ -19,6 +19,7 @@ from anny_ros.parameters import Parameters
 from anny_ros.ros import node as ros_node
 from anny_ros.types import Camera, Detections, Frame
 import numpy as np
+import torch
 
 
 class StandIn(Estimator):
@@ -27,6 +28,7 @@ class StandIn(Estimator):
     name, backend = 'stand-in', 'none'
 
     def __init__(self, parameters: Parameters, seconds: float, num_people: int) -> None:
+        torch.set_num_threads(1)  # as anny-lite does
         self.parameters = parameters
         self.body = BodyModel.load()
         self._seconds = seconds

@@ -42,12 +42,7 @@ def record(clip: Path, folder: Path, node_module: str = 'anny_ros.ros.node') -> 
     Returns
     -------
     bool
-        Whether the user broke it off.
-
-    Raises
-    ------
-    AnnyError
-        ROS is not there, or a process failed.
+        Whether the user broke it off. AnnyError says that ROS is not there or a process failed.
 
     """
     variables = private_environment(fast_dds_profile(), folder / 'log')
