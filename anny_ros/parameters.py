@@ -125,8 +125,9 @@ class DetectionParameters:
     """Who counts as a person."""
 
     threshold: float = _declare(
-        0.3,
-        'Lowest score of a person; higher gives fewer false people and misses more.',
+        0.2,
+        'Lowest score of a person; higher gives fewer false people and misses more; '
+        'Multi-HMR 2 was published with 0.4.',
         minimum=0.0,
         maximum=1.0,
         dynamic=True,

@@ -132,6 +132,7 @@ class LiteEstimator(Estimator):
             phenotype=phenotype,
             rotations=local.numpy(),
             translation=(R @ refined.translation[..., None])[..., 0].numpy(),
+            bbox=found.bbox,
             keypoint_confidences=confidences,
             joint_confidences=np.stack(
                 [confidences[:, k].mean(1) for k in self._joint_keypoints], 1

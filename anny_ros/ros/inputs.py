@@ -86,7 +86,7 @@ class Inputs:
 
     def _subscribe(self, kind: type[Any], topic: str, callback: Any) -> Subscription:
         return self._node.create_subscription(
-            kind, topic, callback, qos.newest_only(), qos_overriding_options=qos.overridable()
+            kind, topic, callback, qos.pictures(), qos_overriding_options=qos.overridable()
         )
 
     def _take_picture(self, message: Image | CompressedImage) -> None:

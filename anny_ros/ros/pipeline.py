@@ -112,11 +112,11 @@ class Pipeline:
         result = Result(
             message.header, frame, shown, self._estimator.body, parameters.publish.mesh
         )
+        self.newest = result  # first, for whoever asks about what was just received
         for publisher in self._publishers:
             if publisher.wanted():
                 publisher.publish(result)
         watch.append(time.perf_counter())
-        self.newest = result
         self._count(result, dict(detections.timings_ms), watch)
 
     def _count(self, result: Result, estimator_ms: dict[str, float], watch: list[float]) -> None:

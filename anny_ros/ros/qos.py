@@ -13,10 +13,15 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
 
-def newest_only() -> QoSProfile:
-    """Pictures: best effort, depth 1; an old picture is worth nothing."""
+def pictures() -> QoSProfile:
+    """
+    Pictures and their intrinsics: best effort, depth 5.
+
+    The mailbox behind it keeps the newest alone. What is replaced there is counted; what a queue
+    of one loses while Python is busy would not be.
+    """
     return QoSProfile(
-        history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.BEST_EFFORT
+        history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.BEST_EFFORT
     )
 
 

@@ -106,12 +106,12 @@ class VideoPlayer(Node):
         self._period = 1.0 / (values['rate'] or self._fps)
         options = qos.overridable
         self._images = self.create_publisher(
-            Image, 'image', qos.newest_only(), qos_overriding_options=options()
+            Image, 'image', qos.pictures(), qos_overriding_options=options()
         )
         self._infos = None
         if self._k:
             self._infos = self.create_publisher(
-                CameraInfo, 'camera_info', qos.newest_only(), qos_overriding_options=options()
+                CameraInfo, 'camera_info', qos.pictures(), qos_overriding_options=options()
             )
         self._awaited: tuple[int, int] | None = None
         if self._wait:

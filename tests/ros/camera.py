@@ -22,7 +22,7 @@ def main():
     arguments = parser.parse_args()
     rclpy.init()
     node = rclpy.create_node('camera')
-    qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+    qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
     publisher = node.create_publisher(Image, arguments.topic, qos)
     width, height = arguments.width, arguments.height
     image = Image(width=width, height=height, encoding='bgr8', step=3 * width)

@@ -134,7 +134,7 @@ def _converse(child: Any, rate: float, seconds: float) -> Answers:
         stages.update(zip(message.stages, map(float, message.stage_ms_mean), strict=True))
 
     node.create_subscription(PipelineStats, 'anny/stats', take_stats, qos.results())
-    publisher = node.create_publisher(Image, 'image', qos.newest_only())
+    publisher = node.create_publisher(Image, 'image', qos.pictures())
     picture = _picture(*_SIZE)
     try:
         _wait_for(node, publisher, executor, child)
