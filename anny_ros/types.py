@@ -142,6 +142,9 @@ class Frame:
         When the picture was taken.
     camera : Camera or None
         Known intrinsics of exactly this picture size; None lets the estimator guess.
+    expected : ndarray, (K, 4), pixels, or None
+        Boxes x0, y0, x1, y1 where somebody was a moment ago (``Tracker.expected_boxes``); a hint
+        where to look twice, never a reason to report somebody.
 
     Raises
     ------
@@ -154,6 +157,7 @@ class Frame:
     rgb: NDArray[np.uint8]
     stamp: float
     camera: Camera | None = None
+    expected: FloatArray | None = None
 
     def __post_init__(self) -> None:
         rgb = np.asarray(self.rgb)
@@ -169,6 +173,10 @@ class Frame:
                 f'camera is for {self.camera.width}x{self.camera.height} but the picture is '
                 f'{rgb.shape[1]}x{rgb.shape[0]}; publish a camera_info that matches the picture'
             )
+        if self.expected is not None and (
+            self.expected.ndim != 2 or self.expected.shape[1] != 4
+        ):
+            raise ValueError(f'expected boxes must be (K, 4), got {self.expected.shape}')
         object.__setattr__(self, 'rgb', rgb)
 
 

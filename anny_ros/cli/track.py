@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import errno
 from pathlib import Path
 import sys
@@ -139,7 +139,8 @@ class _Job:
         if self.num_frames == 0:
             height, width = frame.rgb.shape[:2]
             self.tracks.header(width, height, self.source.fps, self._model())
-        scene = self.tracker.update(self.estimator(frame))
+        hinted = replace(frame, expected=self.tracker.expected_boxes())
+        scene = self.tracker.update(self.estimator(hinted))
         self.tracks.scene(self.num_frames, scene)
         self._draw(frame, scene)
         self.people.update(scene.ids)

@@ -79,7 +79,9 @@ class LiteEstimator(Estimator):
         watch = Stopwatch()
         camera = fallback_camera(frame, self.parameters)
         wanted = self.parameters.detection
-        found = self._detector(frame.rgb, threshold=wanted.threshold, zoom=wanted.zoom)
+        found = self._detector(
+            frame.rgb, wanted.threshold, zoom=wanted.zoom, regions=frame.expected
+        )
         trusted = np.where(found.confidences < LEAST_CONFIDENCE, 0.0, found.confidences).astype(
             np.float32
         )

@@ -27,7 +27,7 @@ from anny_ros.tracking.motion import Measurements
 from anny_ros.tracking.names import NameGenerator
 from anny_ros.tracking.scene import make_scene
 from anny_ros.tracking.track import fused_statures, TIME_TOLERANCE, Tracks
-from anny_ros.types import Camera, CameraSource, Detections, Scene
+from anny_ros.types import Camera, CameraSource, Detections, Scene, TrackState
 import numpy as np
 from numpy.typing import NDArray
 
@@ -90,6 +90,7 @@ class Tracker:
         self._tracks: Tracks | None = None
         self._camera: Camera | None = None
         self._stamp = -math.inf
+        self._expected: NDArray[np.float32] = np.zeros((0, 4), np.float32)
         self._similarity = SimilarityScale()
 
     def reset(self) -> None:
@@ -97,6 +98,7 @@ class Tracker:
         self._tracks = None
         self._camera = None
         self._stamp = -math.inf
+        self._expected = np.zeros((0, 4), np.float32)
         self._similarity = SimilarityScale()
 
     def update(self, detections: Detections) -> Scene:
@@ -140,7 +142,22 @@ class Tracker:
         tracks, seen = self._associated(tracks, people)
         tracks = tracks.take(seen | tracks.alive(stamp, self.parameters))
         self._tracks, self._stamp, self._camera = tracks, stamp, detections.camera
-        return make_scene(tracks, detections, self.parameters, reset)
+        scene = make_scene(tracks, detections, self.parameters, reset)
+        present = np.isin(scene.states, (TrackState.TRACKED, TrackState.OCCLUDED))
+        self._expected = scene.humans.bbox[present]
+        return scene
+
+    def expected_boxes(self) -> NDArray[np.float32]:
+        """
+        Say where people should be found in the next picture, for ``Frame.expected``.
+
+        Returns
+        -------
+        ndarray, (K, 4), float32, pixels
+            Boxes x0, y0, x1, y1 of who was TRACKED or OCCLUDED in the last picture.
+
+        """
+        return self._expected
 
     def _usable(self, detections: Detections) -> Detections:
         """Drop and count rows that would corrupt a track."""

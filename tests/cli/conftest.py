@@ -70,6 +70,9 @@ class FakeTracker:
     def __init__(self, parameters=None):
         self.count = 0
 
+    def expected_boxes(self):
+        return np.zeros((0, 4), np.float32)
+
     def update(self, detections):
         rows = [] if self.count == 1 else [0, 1]
         self.count += 1

@@ -409,3 +409,17 @@ def test_whatever_comes_ids_are_never_reused(people_at, events):
         gone |= shown - set(scene.ids)
         shown = set(scene.ids)
         assert not shown & gone
+
+
+def test_expected_boxes_are_those_of_people_who_are_there(people_at):
+    tracker = Tracker(seed=0)
+    assert tracker.expected_boxes().shape == (0, 4)
+    scene = walk(tracker, people_at, THREE, 0.0, 8)[-1]
+    np.testing.assert_array_equal(tracker.expected_boxes(), scene.humans.bbox)
+    gone = walk(tracker, people_at, THREE[:2], 8 * DT, 3)[-1]
+    assert names_of(gone).count('OCCLUDED') == 1
+    assert len(tracker.expected_boxes()) == 3
+    walk(tracker, people_at, THREE[:0], 11 * DT, 25)
+    assert len(tracker.expected_boxes()) == 0
+    tracker.reset()
+    assert len(tracker.expected_boxes()) == 0

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 import time
 from typing import Any
@@ -58,7 +59,7 @@ def _one(estimator: Any, clip: str, max_frames: int | None) -> dict[str, Any]:
         if index == _WARM_UP:
             start = time.perf_counter()
         waited = time.perf_counter()
-        detections = estimator(frame)
+        detections = estimator(replace(frame, expected=tracker.expected_boxes()))
         estimated = time.perf_counter()
         scene = tracker.update(detections)
         done = time.perf_counter()
