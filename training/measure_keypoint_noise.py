@@ -21,6 +21,7 @@ the person's true keypoints)
 * ``person_log_std`` (S): spread of a person's median error from look to look, as a standard
   deviation of its logarithm.
 * ``swap`` (name -> S): probability that left and right of exactly this group are exchanged.
+* ``face_in_whole_swap``: share of eyes and ears that are exchanged too when the whole body is.
 * ``missed`` (S): share of looks that did not find the person at all.
 * ``confidence``: logit(confidence) = ``offset``[k] + ``log_error``[k] * log(max(error, 0.004)) +
   ``log_size``[k] * log(size_px / 100) + a part common to all joints of one look (standard
@@ -63,6 +64,7 @@ _CONTEXT = 1.6
 _SMALLEST_ERROR = 0.004
 # Left and right can only be told apart where the truth has them this far from each other.
 _LEAST_SEPARATION = 0.06
+_LEAST_FACE_SEPARATION = 0.02
 _TRUSTED_SPREAD = 0.03
 
 FloatArray = NDArray[np.floating[Any]]
@@ -236,6 +238,7 @@ def summarise(looks: list[Look]) -> dict[str, Any]:
         _add_size([look for look in of_size if look.found], rows, swaps)
     result.update({name: np.round(values, 4).tolist() for name, values in rows.items()})
     result['swap'] = {name: np.round(values, 4).tolist() for name, values in swaps.items()}
+    result['face_in_whole_swap'] = face_in_whole_swap([look for look in looks if look.found])
     result['confidence'] = confidence_model([look for look in looks if look.found])
     return result
 
@@ -247,10 +250,7 @@ def _add_size(
     truth = np.stack([look.truth for look in looks])
     trusted = np.stack([look.trusted for look in looks])
     error = np.linalg.norm(points - truth, axis=-1)  # (L, 17)
-    apart = np.linalg.norm(truth - truth[:, MIRRORED], axis=-1)
-    crossed = np.linalg.norm(points - truth[:, MIRRORED], axis=-1)
-    can_tell = apart > _LEAST_SEPARATION
-    swapped = can_tell & (crossed < 0.4 * apart) & (error > 0.6 * apart)
+    swapped, can_tell = _swapped(looks, _LEAST_SEPARATION)
     usable = np.where(trusted & ~swapped, error, np.nan)
     # Left and right share one figure: twice as many samples.
     both = np.concatenate([usable, usable[:, MIRRORED]])
@@ -268,6 +268,30 @@ def _add_size(
         is_swapped = left & (known >= len(group) // 2) & (share >= 0.7)
         swaps[name].append(float(is_swapped.mean()))
         left &= ~is_swapped
+
+
+def _swapped(
+    looks: list[Look], least_separation: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which keypoints (L, 17) lie where their other side should, and where that can be told."""
+    points = np.stack([look.keypoints for look in looks])
+    truth = np.stack([look.truth for look in looks])
+    error = np.linalg.norm(points - truth, axis=-1)
+    apart = np.linalg.norm(truth - truth[:, MIRRORED], axis=-1)
+    crossed = np.linalg.norm(points - truth[:, MIRRORED], axis=-1)
+    can_tell = apart > least_separation
+    return can_tell & (crossed < 0.4 * apart) & (error > 0.6 * apart), can_tell
+
+
+def face_in_whole_swap(looks: list[Look]) -> float:
+    """Share of eyes and ears that are exchanged when the body is."""
+    swapped, can_tell = _swapped(looks, _LEAST_SEPARATION)
+    body = slice(5, 17)
+    known = can_tell[:, body].sum(axis=1)
+    whole = (known >= 6) & (swapped[:, body].sum(axis=1) >= 0.7 * np.maximum(known, 1))
+    face, can_tell_face = _swapped(looks, _LEAST_FACE_SEPARATION)
+    told = can_tell_face[whole, 1:5]
+    return round(float(face[whole, 1:5][told].mean()), 3) if told.any() else 0.5
 
 
 def confidence_model(looks: list[Look]) -> dict[str, Any]:

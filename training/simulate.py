@@ -21,14 +21,15 @@ from training.poses import rotvec_to_rotations
 _OPTICAL_FROM_WORLD = np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])
 # Pairs of COCO keypoints that change places in each kind of left-right swap.
 _SWAPS: dict[str, tuple[tuple[int, int], ...]] = {
-    'whole': tuple((i, i + 1) for i in range(1, 16, 2)),
-    'upper_body': ((1, 2), (3, 4), (5, 6), (7, 8), (9, 10)),
+    'whole': tuple((i, i + 1) for i in range(5, 16, 2)),
+    'upper_body': ((5, 6), (7, 8), (9, 10)),
     'lower_body': ((11, 12), (13, 14), (15, 16)),
     'arms': ((7, 8), (9, 10)),
     'legs': ((13, 14), (15, 16)),
     'wrists': ((9, 10),),
     'ankles': ((15, 16),),
 }
+_FACE_PAIRS = ((1, 2), (3, 4))
 # What was measured is how looks at a person differ; where the 2D network puts a joint differs
 # from the body's own point by about this share of the extent besides.
 _JOINT_DEFINITION = 0.01
@@ -158,6 +159,8 @@ class KeypointNoise:
         Spread of the logarithm of a person's level of error.
     swap : ndarray, (S, number of kinds of swaps)
         Probabilities, in the order of ``_SWAPS``.
+    face_in_whole_swap : float
+        Share of the swaps of the whole body that exchange eyes and ears too.
     offset, log_error, log_size, std : ndarray, (17,)
     look_std : float
         logit(confidence) = offset + log_error log(error) + log_size log(size / 100 px), with a
@@ -171,6 +174,7 @@ class KeypointNoise:
     tail_sigma: NDArray[np.float64]
     person_log_std: NDArray[np.float64]
     swap: NDArray[np.float64]
+    face_in_whole_swap: float
     offset: NDArray[np.float64]
     log_error: NDArray[np.float64]
     log_size: NDArray[np.float64]
@@ -190,6 +194,7 @@ class KeypointNoise:
             tail_sigma=np.array(raw['tail_sigma']),
             person_log_std=np.array(raw['person_log_std'])[:, None],
             swap=np.array([raw['swap'][kind] for kind in _SWAPS]).T,
+            face_in_whole_swap=float(raw['face_in_whole_swap']),
             offset=np.array(confidence['offset']),
             log_error=np.array(confidence['log_error']),
             log_size=np.array(confidence['log_size']),
@@ -256,7 +261,8 @@ def observe(
     error = error + _JOINT_DEFINITION * rng.normal(size=rays.shape)
     seen = np.clip(rays, -people.half_view[:, None], people.half_view[:, None]) + extent * error
     confidences = _drop(confidences, rng)
-    seen, confidences = _swap(seen, confidences, noise.at(size_px, noise.swap), rng)
+    probability = noise.at(size_px, noise.swap)
+    seen, confidences = _swap(seen, confidences, probability, noise.face_in_whole_swap, rng)
     confidences[confidences < LOWEST_CONFIDENCE] = 0.0
     # Somebody of whom nearly nothing is left is no detection at all: show the body again.
     lost = (confidences[:, 5:] > 0).sum(1) < 4
@@ -309,12 +315,17 @@ def _swap(
     rays: NDArray[np.float64],
     confidences: NDArray[np.float64],
     probability: NDArray[np.float64],
+    face_share: float,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    for kind, pairs in enumerate(_SWAPS.values()):
-        rows = np.flatnonzero(rng.random(len(rays)) < probability[:, kind])[:, None]
-        left, right = np.array(pairs).T
-        to, source = np.concatenate([left, right]), np.concatenate([right, left])
-        rays[rows, to] = rays[rows, source]
-        confidences[rows, to] = confidences[rows, source]
+    for kind, (name, pairs) in enumerate(_SWAPS.items()):
+        rows = np.flatnonzero(rng.random(len(rays)) < probability[:, kind])
+        exchanges = [(rows, pairs)]
+        if name == 'whole':
+            exchanges.append((rows[rng.random(len(rows)) < face_share], _FACE_PAIRS))
+        for who, what in exchanges:
+            left, right = np.array(what).T
+            to, source = np.concatenate([left, right]), np.concatenate([right, left])
+            rays[who[:, None], to] = rays[who[:, None], source]
+            confidences[who[:, None], to] = confidences[who[:, None], source]
     return rays, confidences
