@@ -25,28 +25,35 @@ HUMANS = '/anny/humans'
 MESHES = '/anny/meshes'
 BODY_MODEL = '/anny/body_model'
 OVERLAY = '/anny/overlay'
+MARKERS = '/anny/markers'
+RECORDED = '/demo/recorded'
 
 # Topic, type, latched.
 _TOPICS: tuple[tuple[str, type[Any], bool], ...] = (
     (HUMANS, HumanArray, False),
     (MESHES, HumanMeshArray, False),
     (BODY_MODEL, BodyModel, True),
-    ('/anny/markers', MarkerArray, False),
+    (MARKERS, MarkerArray, False),
     (OVERLAY, Image, False),
     ('/anny/overlay/compressed', CompressedImage, False),
     ('/anny/stats', PipelineStats, False),
     ('/diagnostics', DiagnosticArray, False),
     ('/tf', TFMessage, False),
 )
-# Their header is the picture's.
-_OF_A_PICTURE = (HumanArray, HumanMeshArray, Image, CompressedImage)
-# Large and sent with depth 1: with room here none is lost while another is written.
+# Begin with the picture's header.
+_WITH_HEADER = (HumanArray, HumanMeshArray, Image, CompressedImage)
+# Sequences whose elements begin with it.
+_OF_STAMPED = (MarkerArray, TFMessage)
+# Come with every picture. The large ones are sent with depth 1, so a picture is acknowledged when
+# all of them are here: else the next one's replace those that are not yet fetched.
+_EVERY_PICTURE = frozenset({HUMANS, MESHES, MARKERS, OVERLAY, f'{OVERLAY}/compressed'})
+_PATIENCE = 3.0  # seconds after HumanArray until what is missing is given up
 _DEPTH = 20
 
 
 class Recorder:
     """
-    Receive and record.
+    Receive, record, and tell the player on ``RECORDED`` when all of a picture is in the bag.
 
     rclpy must be initialised. Messages are kept as they come, undecoded, under the stamp of the
     picture that they belong to; those without one (diagnostics) under the newest picture's.
@@ -64,9 +71,14 @@ class Recorder:
         self._bag = bag
         self._on_humans = on_humans
         self._newest_stamp = time.time_ns()
+        self._arrived: set[str] = set()
+        self._humans: bytes | None = None  # of the picture that is not acknowledged yet
+        self._humans_at = 0.0
+        self.num_incomplete = 0
         self._node = rclpy.create_node('anny_demo_recorder')
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
+        self._recorded = self._node.create_publisher(HumanArray, RECORDED, 1)
         for topic, kind, latched in _TOPICS:
             self._subscribe(topic, kind, latched)
 
@@ -79,7 +91,10 @@ class Recorder:
         """Receive for a while."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            self._executor.spin_once(timeout_sec=left)
+            self._executor.spin_once(timeout_sec=min(left, 0.1))
+            if self._humans and time.monotonic() - self._humans_at > _PATIENCE:
+                self.num_incomplete += 1
+                self._acknowledge()
 
     def close(self) -> None:
         """Leave the graph."""
@@ -101,11 +116,25 @@ class Recorder:
 
     def _take(self, topic: str, kind: type[Any], raw: bytes) -> None:
         self.counts[topic] += 1
-        if kind in _OF_A_PICTURE:
-            self._newest_stamp = _stamp(raw)
-        self._bag.write(topic, self._newest_stamp, raw)
+        stamp = self._newest_stamp
+        if kind in _WITH_HEADER:
+            stamp = self._newest_stamp = _stamp(raw)
+        elif kind in _OF_STAMPED and int.from_bytes(raw[4:8], 'little'):
+            # after the number of elements; a farewell has no stamp of its own
+            stamp = _stamp(raw[:4] + raw[8:]) or stamp
+        self._bag.write(topic, stamp, raw)
+        self._arrived.add(topic)
         if topic == HUMANS:
+            self._humans, self._humans_at = raw, time.monotonic()
             self._on_humans()
+        if self._humans and self._arrived >= _EVERY_PICTURE:
+            self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        assert self._humans is not None
+        self._recorded.publish(self._humans)
+        self._humans = None
+        self._arrived.clear()
 
 
 def _stamp(raw: bytes) -> int:

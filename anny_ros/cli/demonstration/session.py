@@ -83,6 +83,11 @@ def record(clip: Path, folder: Path, node_module: str = 'anny_ros.ros.node') -> 
             recorder.spin(_AFTERWARDS)  # its farewell: markers that delete all
         if not bar.n:
             raise DemoError(f'the node published nothing; see {node.log}')
+        if recorder.num_incomplete:
+            tqdm.write(
+                f'{recorder.num_incomplete} pictures came without some of their outputs; see '
+                f'{node.log}'
+            )
     return False
 
 
@@ -102,11 +107,13 @@ def node_arguments() -> list[str]:
 
 
 def player_arguments(clip: Path) -> list[str]:
-    """Arguments of the player: every picture is answered before the next."""
+    """Arguments of the player: all of a picture is in the bag before the next."""
+    from anny_ros.cli.demonstration.recorder import RECORDED
+
     parameters = {'video': str(clip), 'wait_for_results': 'true', 'stamps': 'clip'}
     # rate is an upper limit: as fast as the node is.
     parameters['rate'] = '1000.0'
-    return ['--ros-args', *_remapped(), '-r', 'anny/humans:=/anny/humans', *_set(parameters)]
+    return ['--ros-args', *_remapped(), '-r', f'anny/humans:={RECORDED}', *_set(parameters)]
 
 
 def _remapped() -> list[str]:
