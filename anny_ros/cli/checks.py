@@ -177,7 +177,7 @@ def _check_middleware() -> Iterator[Check]:
     if 'fastrtps' in middleware:
         profile = os.environ.get('FASTDDS_DEFAULT_PROFILES_FILE', '')
         cure = (
-            'large pictures get lost: the launch file sets it; for other programs '
+            'large pictures get lost on their way: where the camera driver starts, '
             'export FASTDDS_DEFAULT_PROFILES_FILE=…/share/anny_ros/config/fastdds_profile.xml'
         )
         says = f'names {profile!r}' if profile else 'not set'
