@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anny_ros.body import BodyModel
+from anny_ros.body.phenotype import age_value
 from anny_ros.keypoints.lifter import LIFTED_JOINTS, mirror_rotations
+from anny_ros.keypoints.refine import rotations_from_rotvec
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -34,8 +36,6 @@ _FEMALE = (
     0.66, 0.74, 0.86, 0.95, 1.03, 1.09, 1.15, 1.27, 1.39, 1.51, 1.60, 1.62, 1.63, 1.62, 1.57,
 )  # fmt: skip
 _STATURE_SPREAD = 0.042  # standard deviation over mean, about the same at all ages
-_AGE_YEARS = (0.0, 1.0, 4.0, 11.0, 16.0, 18.0, 64.0, 110.0)
-_AGE_VALUES = (0.0, 0.05, 0.215, 0.415, 0.67, 0.77, 0.83, 1.0)
 
 
 @dataclass(frozen=True)
@@ -118,13 +118,6 @@ def load_poses(data: Path, seed: int = 0) -> tuple[PoseData, PoseData]:
     return poses.subset(np.setdiff1d(np.arange(len(starts) - 1), held_out)), poses.subset(held_out)
 
 
-def rotvec_to_rotations(v: Tensor) -> Tensor:
-    """Exponential map of rotation vectors (..., 3), radians, to (..., 3, 3)."""
-    angle = v.norm(dim=-1, keepdim=True).clamp_min(1e-9)
-    half = angle / 2
-    return _rotations_from_xyzw(torch.cat([v / angle * half.sin(), half.cos()], -1))
-
-
 def sample_rotations(
     poses: PoseData, count: int, rng: np.random.Generator, augment: bool
 ) -> Tensor:
@@ -154,14 +147,14 @@ def sample_rotations(
         rows = mixed.nonzero()[:, 0]
         E[rows[:, None], torch.tensor(_UPPER)] = other[rows][:, _UPPER]
         jitter = rng.normal(scale=np.deg2rad(3.5), size=(count, E.shape[1], 3))
-        E = rotvec_to_rotations(torch.as_tensor(jitter, dtype=torch.float32)) @ E
+        E = rotations_from_rotvec(torch.as_tensor(jitter, dtype=torch.float32)) @ E
         mirrored = torch.as_tensor(rng.random(count) < 0.5)
         E = torch.where(mirrored[:, None, None, None], mirror_rotations(E), E)
         tilt = np.where(rng.random((count, 1)) < 0.04, rng.normal(size=(count, 3)), 0.0)
-        E[:, 0] = rotvec_to_rotations(torch.as_tensor(tilt, dtype=torch.float32)) @ E[:, 0]
+        E[:, 0] = rotations_from_rotvec(torch.as_tensor(tilt, dtype=torch.float32)) @ E[:, 0]
     yaw = np.zeros((count, 3))
     yaw[:, 2] = rng.uniform(-np.pi, np.pi, count)
-    E[:, 0] = rotvec_to_rotations(torch.as_tensor(yaw, dtype=torch.float32)) @ E[:, 0]
+    E[:, 0] = rotations_from_rotvec(torch.as_tensor(yaw, dtype=torch.float32)) @ E[:, 0]
     return E
 
 
@@ -186,7 +179,7 @@ def sample_phenotypes(body: BodyModel, count: int, rng: np.random.Generator) -> 
     years = rng.uniform(band[:, 0], band[:, 1])
     p = np.zeros((count, 6))
     p[:, 0] = rng.beta(0.25, 0.25, count)
-    p[:, 1] = np.interp(years, _AGE_YEARS, _AGE_VALUES)
+    p[:, 1] = age_value(years)
     p[:, 2] = rng.normal(0.5, 0.17, count)
     p[:, 3] = rng.normal(0.5, 0.2, count)
     p[:, 5] = rng.beta(2.0, 2.0, count)

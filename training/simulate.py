@@ -10,12 +10,11 @@ import json
 from pathlib import Path
 
 from anny_ros.body.skeleton import PosedSkeleton, Skeleton
+from anny_ros.keypoints.refine import rotations_from_rotvec
 import numpy as np
 from numpy.typing import NDArray
 import torch
 from torch import Tensor
-
-from training.poses import rotvec_to_rotations
 
 # From a world with z up, seen by a level camera that looks along +y, to its optical frame.
 _OPTICAL_FROM_WORLD = np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])
@@ -78,7 +77,7 @@ class People:
 def _rotation_about(axis: int, angle: NDArray[np.float64]) -> NDArray[np.float64]:
     v = np.zeros((len(angle), 3))
     v[:, axis] = angle
-    return np.asarray(rotvec_to_rotations(torch.as_tensor(v)).numpy())
+    return np.asarray(rotations_from_rotvec(torch.as_tensor(v)).numpy())
 
 
 def place(

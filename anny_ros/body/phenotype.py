@@ -115,3 +115,8 @@ def age_years(age: np.ndarray) -> np.ndarray:
 
     """
     return np.interp(age, _AGE_ANCHORS, _AGE_YEARS).astype(np.float32)
+
+
+def age_value(years: np.ndarray) -> np.ndarray:
+    """Convert years to Anny's age phenotype; the inverse of ``age_years``."""
+    return np.interp(years, _AGE_YEARS, _AGE_ANCHORS)

@@ -104,7 +104,7 @@ class _State:
 
 
 def rotations_from_rotvec(v: Tensor) -> Tensor:
-    """Exponential map (Rodrigues): (..., 3), radians, to (..., 3, 3)."""
+    """Exponential map (Rodrigues): rotation vectors (..., 3), radians, to (..., 3, 3)."""
     angle = v.norm(dim=-1, keepdim=True).clamp_min(1e-8)
     x, y, z = (v / angle).unbind(-1)
     zero = torch.zeros_like(x)

@@ -1,6 +1,7 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
 from anny_ros.body import BodyModel
+from anny_ros.body.phenotype import age_value
 from anny_ros.errors import ModelError
 from anny_ros.types import Camera, Detections
 import numpy as np
@@ -162,6 +163,7 @@ def test_age_is_monotonic_and_calibrated(body):
     phenotype = np.zeros((5, 6), np.float32)
     phenotype[:, 1] = [0.0, 0.05, 0.415, 0.67, 1.0]
     np.testing.assert_allclose(body.age_years(phenotype), [0, 1, 11, 16, 110], atol=1e-4)
+    np.testing.assert_allclose(age_value(body.age_years(phenotype)), phenotype[:, 1], atol=1e-6)
 
 
 def test_surfaces_are_closed_over_their_vertices(body):

@@ -3,6 +3,7 @@
 from anny_ros.body import BodyModel
 from anny_ros.body.skeleton import Skeleton
 from anny_ros.keypoints.lifter import LIFTED_JOINTS
+from anny_ros.keypoints.refine import rotations_from_rotvec
 import numpy as np
 import pytest
 import torch
@@ -10,7 +11,6 @@ import torch
 from training.evaluate_lifter import align
 from training.poses import (
     PoseData,
-    rotvec_to_rotations,
     sample_phenotypes,
     sample_rotations,
 )
@@ -24,7 +24,7 @@ def people():
     turns = torch.as_tensor(rng.normal(scale=0.2, size=(200, 28, 3)), dtype=torch.float32)
     turns[:, 0] = 0.0
     weight = np.full(200, 1 / 200)
-    poses = PoseData(rotvec_to_rotations(turns), np.arange(200), weight)
+    poses = PoseData(rotations_from_rotvec(turns), np.arange(200), weight)
     skeleton = Skeleton(body.asset, LIFTED_JOINTS)
     E = sample_rotations(poses, 600, rng, augment=True)
     return place(skeleton, E, sample_phenotypes(body, 600, rng), rng), skeleton
@@ -85,7 +85,7 @@ def test_statures_follow_growth_curves():
 def test_alignment_undoes_a_similarity():
     rng = np.random.default_rng(0)
     truth = torch.as_tensor(rng.normal(size=(5, 12, 3)))
-    R = rotvec_to_rotations(torch.as_tensor(rng.normal(size=(5, 3))))
+    R = rotations_from_rotvec(torch.as_tensor(rng.normal(size=(5, 3))))
     moved = 1.7 * truth @ R.transpose(1, 2) + 3.0
     np.testing.assert_allclose(align(moved, truth), truth, atol=1e-9)
     mirrored = truth * torch.tensor([-1.0, 1.0, 1.0])
