@@ -47,7 +47,7 @@ class RefinementWeights:
     keypoint_stddev: float = 0.012
     confidence_power: float = 0.7
     outlier: float = 2.5
-    rotation_prior: float = 0.8
+    rotation_prior: float = 0.5
     phenotype_prior: float = 0.3
     depth_prior: float = 0.6
     damping: float = 1e-3
