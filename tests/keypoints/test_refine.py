@@ -59,7 +59,7 @@ def test_bodies_come_onto_their_keypoints_and_nearer_to_the_truth(skeleton):
     view, guess, truth = make_people(skeleton)
     before = Refiner(skeleton, iterations=0)(guess, view)
     after = Refiner(skeleton)(guess, view)
-    assert reprojection(after, view) < 0.2 * reprojection(before, view)
+    assert reprojection(after, view) < 0.3 * reprojection(before, view)
 
     def error(refined):
         joints = refined.landmarks[:, :17]
