@@ -173,9 +173,7 @@ class Frame:
                 f'camera is for {self.camera.width}x{self.camera.height} but the picture is '
                 f'{rgb.shape[1]}x{rgb.shape[0]}; publish a camera_info that matches the picture'
             )
-        if self.expected is not None and (
-            self.expected.ndim != 2 or self.expected.shape[1] != 4
-        ):
+        if self.expected is not None and (self.expected.ndim != 2 or self.expected.shape[1] != 4):
             raise ValueError(f'expected boxes must be (K, 4), got {self.expected.shape}')
         object.__setattr__(self, 'rgb', rgb)
 

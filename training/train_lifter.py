@@ -249,7 +249,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('data', type=Path, help='folder that holds poses.npz')
     parser.add_argument('--output', type=Path, default=Path('out/lifter'))
-    parser.add_argument('--steps', type=int, default=30_000)
+    parser.add_argument('--steps', type=int, default=38_000)
     parser.add_argument('--width', type=int, default=512)
     parser.add_argument('--depth', type=int, default=6)
     parser.add_argument('--threads', type=int, default=1)
