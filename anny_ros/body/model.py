@@ -184,6 +184,21 @@ class BodyModel:
         return np.ascontiguousarray(out.numpy())
 
     @torch.inference_mode()
+    def world_rotations(self, detections: Detections) -> NDArray[np.float32]:
+        """
+        Convert people's local-bone rotations to world-aligned ones E.
+
+        Returns
+        -------
+        ndarray, (N, J, 3, 3), float32
+            Each joint's turn relative to its parent, in the axes of the rest body; these can be
+            compared between bodies of different shapes.
+
+        """
+        phenotype, rotations = map(torch.as_tensor, (detections.phenotype, detections.rotations))
+        return self._world_aligned(phenotype, rotations)[2].float().numpy()
+
+    @torch.inference_mode()
     def body_orientation(self, detections: Detections) -> NDArray[np.float32]:
         """
         Orient people as REP-155 wants it.
