@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from anny_ros.errors import AnnyError
 from anny_ros.inference import Estimator
 from anny_ros.keypoints.lifter import LIFTED_JOINTS, MIRRORED_JOINTS
 from anny_ros.types import Frame
@@ -51,7 +52,10 @@ def main() -> None:
     parser.add_argument('data', type=Path, help='folder that holds poses.npz and clips/')
     parser.add_argument('--model', default='anny-lite')
     options = parser.parse_args()
-    training, held_out = load_poses(options.data)
+    try:
+        training, held_out = load_poses(options.data)
+    except AnnyError as error:
+        parser.exit(2, f'{error}\n')
     rotations = torch.cat([training.rotations, held_out.rotations]).numpy()
     low, high = joint_limits(rotation_vectors(rotations))
     estimator = Estimator.load(options.model)

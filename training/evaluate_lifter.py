@@ -14,6 +14,7 @@ from pathlib import Path
 
 from anny_ros.body import BodyModel
 from anny_ros.body.skeleton import Skeleton
+from anny_ros.errors import AnnyError
 from anny_ros.inference.lite import lifter_path
 from anny_ros.keypoints.lifter import Lifted, LIFTED_JOINTS, Lifter, LifterNetwork
 from anny_ros.keypoints.refine import Refiner
@@ -177,7 +178,10 @@ def main() -> None:
     options = parser.parse_args()
     body = BodyModel.load()
     skeleton = Skeleton(body.asset, LIFTED_JOINTS)
-    _, held_out = load_poses(options.data)
+    try:
+        _, held_out = load_poses(options.data)
+    except AnnyError as error:
+        parser.exit(2, f'{error}\n')
     people = held_out_people(held_out, skeleton, body, options.count)
     years = torch.as_tensor(body.age_years(people.phenotype.numpy()))
     groups = {

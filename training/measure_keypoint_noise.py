@@ -39,12 +39,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+from anny_ros.errors import AnnyError
 from anny_ros.keypoints.decode import decode_people
 from anny_ros.keypoints.network import GRANULE, MoveNet
 from anny_ros.types import COCO_KEYPOINT_NAMES
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from training.evaluate_clips import read_frames
 
 MIRRORED = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
 SIZES_PX = (60, 84, 120, 165, 230)
@@ -153,28 +156,14 @@ def well_seen(network: MoveNet, picture: NDArray[np.uint8], scale: float) -> Ite
             yield box
 
 
-def frames(path: Path, step: int) -> Iterator[NDArray[np.uint8]]:
-    """Every ``step``-th frame of a clip as RGB."""
-    capture = cv2.VideoCapture(str(path))
-    index = 0
-    while True:
-        read, picture = capture.read()
-        if not read:
-            break
-        if index % step == 0:
-            yield np.ascontiguousarray(picture[..., ::-1])
-        index += 1
-    if index == 0:
-        raise SystemExit(f'{path} cannot be read; is DATA_DIR the folder that holds clips/?')
-
-
 def collect(network: MoveNet, clips: Path, rng: np.random.Generator) -> list[Look]:
     """All looks at all people of both clips."""
     looks: list[Look] = []
     person = 0
     for name, step, scale in _CLIPS:
-        for picture in frames(clips / name, step):
-            for box in well_seen(network, picture, scale):
+        for index, picture in read_frames(clips / name):
+            boxes = well_seen(network, picture, scale) if index % step == 0 else ()
+            for box in boxes:
                 new = _looks_at_person(network, picture, box, person, rng)
                 person += bool(new)
                 looks.extend(new)
@@ -336,7 +325,11 @@ def main() -> None:
     parser.add_argument('--seed', type=int, default=0)
     arguments = parser.parse_args()
     network = MoveNet(threads=1)
-    looks = collect(network, arguments.data / 'clips', np.random.default_rng(arguments.seed))
+    rng = np.random.default_rng(arguments.seed)
+    try:
+        looks = collect(network, arguments.data / 'clips', rng)
+    except AnnyError as error:
+        parser.exit(2, f'{error}\n')
     result = summarise(looks)
     lines = [f' {json.dumps(key)}: {json.dumps(value)}' for key, value in result.items()]
     arguments.output.write_text('{\n' + ',\n'.join(lines) + '\n}\n', encoding='utf-8')

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from anny_ros.body import BodyModel
 from anny_ros.body.phenotype import age_value
+from anny_ros.errors import InputError
 from anny_ros.keypoints.lifter import LIFTED_JOINTS, mirror_rotations
 from anny_ros.keypoints.refine import rotations_from_rotvec
 import numpy as np
@@ -90,8 +91,16 @@ def load_poses(data: Path, seed: int = 0) -> tuple[PoseData, PoseData]:
     tuple of PoseData
         For training, and held out.
 
+    Raises
+    ------
+    InputError
+        If the file is not there.
+
     """
-    with np.load(data / 'poses.npz', allow_pickle=False) as file:
+    path = data / 'poses.npz'
+    if not path.is_file():
+        raise InputError(f'there is no {path}; pass the folder that holds poses.npz')
+    with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     names = arrays['bone_names'].tolist()
     columns = [names.index(name) for name in LIFTED_JOINTS]

@@ -22,6 +22,7 @@ from typing import Any
 
 from anny_ros.body import BodyModel
 from anny_ros.body.skeleton import Skeleton
+from anny_ros.errors import AnnyError
 from anny_ros.keypoints.lifter import Lifted, LIFTED_JOINTS, LifterNetwork
 from anny_ros.keypoints.view import make_view, View
 import numpy as np
@@ -254,7 +255,10 @@ def main() -> None:
     parser.add_argument('--depth', type=int, default=6)
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--seed', type=int, default=0)
-    train(parser.parse_args())
+    try:
+        train(parser.parse_args())
+    except AnnyError as error:
+        parser.exit(2, f'{error}\n')
 
 
 if __name__ == '__main__':
