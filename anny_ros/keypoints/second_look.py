@@ -101,7 +101,8 @@ def _cut(
     low = np.clip(np.floor(corner - margin), 0, [width - 1, height - 1]).astype(int)
     far = corner + np.array([columns, rows]) / scale
     high = np.clip(np.ceil(far + margin), low + 1, [width, height]).astype(int)
-    source = rgb[low[1] : high[1], low[0] : high[0]]
+    # A copy, since OpenCV 4.5 (Humble) refuses the strides of a window one pixel high or wide.
+    source = rgb[low[1] : high[1], low[0] : high[0]].copy()
     if scale < _BLUR_BELOW:
         source = np.asarray(
             cv2.GaussianBlur(source, (0, 0), 0.45 / scale, borderType=cv2.BORDER_REPLICATE),
