@@ -143,6 +143,8 @@ class KeypointDetector:
             Ordered by falling score; zero rows if nobody is there.
 
         """
+        if rgb.shape[:2] == (1, 1):  # which OpenCV 4.5 (Humble) cannot resize
+            rgb = np.pad(rgb, ((0, 1), (0, 1), (0, 0)))
         people, size_px = self._survey(rgb)
         score = person_scores(people)
         if zoom:
