@@ -63,7 +63,7 @@ class BodyModel:
         self.joint_parents: NDArray[np.int32] = asset.joint_parents.astype(np.int32)
         self.landmark_names = asset.landmark_names
         self.skeleton = Skeleton(asset, dtype=torch.float64)
-        self.rest_frames = RestFrames(asset)
+        self._frames = RestFrames(asset)
         self._surface = cache(lambda resolution: body_asset.surface(asset, resolution))
         self._skinning = cache(
             lambda resolution: Skinning(self._surface(resolution), len(self.joint_names))
@@ -133,6 +133,24 @@ class BodyModel:
             (posed.rotations @ frames).float(),
             posed.landmarks.float(),
         )
+
+    @torch.inference_mode()
+    def rest_frames(self, phenotype: Tensor) -> Tensor:
+        """
+        Make the rest orientation Q of each joint, which depends on the shape.
+
+        Parameters
+        ----------
+        phenotype : Tensor, (N, 6)
+
+        Returns
+        -------
+        Tensor, (N, J, 3, 3), float64
+            Columns are the axes of the bone's frame in rest axes.
+
+        """
+        frames: Tensor = self._frames(self.skeleton.coefficients(phenotype.double()))
+        return frames
 
     @torch.inference_mode()
     def local_from_world(self, phenotype: Tensor, world: Tensor) -> Tensor:
@@ -228,11 +246,7 @@ class BodyModel:
             From the lowest to the highest vertex.
 
         """
-        c = shape.shape_coefficients(
-            torch.as_tensor(np.asarray(phenotype, np.float64)),
-            self.skeleton.variations,
-            self.skeleton.projection,
-        )
+        c = self.skeleton.coefficients(torch.as_tensor(np.asarray(phenotype, np.float64)))
         z = self._stature_template + c @ self._stature_basis
         return (z.amax(1) - z.amin(1)).float().numpy()
 
@@ -249,12 +263,12 @@ class BodyModel:
                 f'rotations must be (N, {len(self.joint_names)}, 3, 3), got '
                 f'{tuple(rotations.shape)}'
             )
-        phenotype = phenotype.double()
-        Q = self.rest_frames(phenotype)
+        rest = self.skeleton.rest(phenotype.double())
+        Q = self._frames(rest.coefficients)
         D = rotations.double()
         world = Q @ D @ Q.transpose(-1, -2)
         world[:, 0] = D[:, 0] @ Q[:, 0].transpose(-1, -2)
-        return self.skeleton.rest(phenotype), Q, world
+        return rest, Q, world
 
 
 @lru_cache(maxsize=4)

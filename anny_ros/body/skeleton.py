@@ -59,7 +59,7 @@ class PosedSkeleton:
     joint_positions : Tensor, (N, J, 3), metres
     landmarks : Tensor, (N, L, 3), metres
     points : Tensor, (N, P, 3), metres
-        Posed weighted points; the landmarks are their sums by ``Skeleton.point_landmark``.
+        Posed weighted points; the landmarks are their sums by ``Skeleton.point_sums``.
 
     """
 
@@ -89,7 +89,6 @@ class Skeleton(torch.nn.Module):
     heads_basis: Tensor
     points: Tensor
     points_basis: Tensor
-    point_landmark: Tensor
     point_joint: Tensor
     point_weight: Tensor
     point_sums: Tensor
@@ -163,7 +162,6 @@ class Skeleton(torch.nn.Module):
         sums[unique[:, 0], np.arange(len(unique))] = 1.0
         keep('points', template)
         keep('points_basis', basis.transpose(1, 0, 2).reshape(basis.shape[1], -1))
-        keep('point_landmark', unique[:, 0], torch.int64)
         keep('point_joint', unique[:, 1], torch.int64)
         keep('point_weight', weight)
         keep('point_sums', sums)
@@ -172,6 +170,10 @@ class Skeleton(torch.nn.Module):
     def num_joints(self) -> int:
         """Number of joints that turn."""
         return len(self.joint_names)
+
+    def coefficients(self, phenotype: Tensor) -> Tensor:
+        """Make the coefficients of the shape basis, (N, B), of phenotypes (N, 6)."""
+        return shape_coefficients(phenotype, self.variations, self.projection)
 
     def rest(self, phenotype: Tensor) -> RestBody:
         """
@@ -186,7 +188,7 @@ class Skeleton(torch.nn.Module):
         RestBody
 
         """
-        c = shape_coefficients(phenotype, self.variations, self.projection)
+        c = self.coefficients(phenotype)
         heads = self.heads + (c @ self.heads_basis).view(len(c), *self.heads.shape)
         points = self.points + (c @ self.points_basis).view(len(c), *self.points.shape)
         return RestBody(c, heads, points)
@@ -247,8 +249,6 @@ class RestFrames(torch.nn.Module):
     bones: Tensor
     basis: Tensor
     rolls: Tensor
-    variations: Tensor
-    projection: Tensor
 
     def __init__(self, asset: Asset) -> None:
         super().__init__()
@@ -258,18 +258,15 @@ class RestFrames(torch.nn.Module):
         self.register_buffer('bones', torch.as_tensor(bones), False)
         self.register_buffer('basis', torch.as_tensor(basis.reshape(len(basis), -1)), False)
         self.register_buffer('rolls', torch.as_tensor(arrays['skeleton.rolls'].copy()), False)
-        self.register_buffer(
-            'variations', torch.as_tensor(arrays['shape.variations'].astype(np.int64)), False
-        )
-        self.register_buffer('projection', torch.as_tensor(arrays['shape.projection']), False)
 
-    def forward(self, phenotype: Tensor) -> Tensor:
+    def forward(self, coefficients: Tensor) -> Tensor:
         """
         Make rest orientations.
 
         Parameters
         ----------
-        phenotype : Tensor, (N, 6)
+        coefficients : Tensor, (N, B), float64
+            Of the shape basis.
 
         Returns
         -------
@@ -277,8 +274,8 @@ class RestFrames(torch.nn.Module):
             Columns are the axes of the bone's frame in rest axes.
 
         """
-        c = shape_coefficients(phenotype, self.variations, self.projection)
-        bones = self.bones + (c @ self.basis).view(len(c), *self.bones.shape)
+        along = (coefficients @ self.basis).view(len(coefficients), *self.bones.shape)
+        bones = self.bones + along
         x, y, z = (bones / bones.norm(dim=-1, keepdim=True)).unbind(-1)
         side = (x * x + z * z).clamp_min(torch.finfo(torch.float64).tiny)
         k = torch.where(y < 0, (1 - y) / side, 1 / (1 + y).clamp_min(0.5))
