@@ -98,18 +98,17 @@ def _cut(
     """Resample a window whose first pixel centre is at ``corner``."""
     height, width = rgb.shape[:2]
     margin = 2.0 + 2.0 / scale
-    low = np.clip(np.floor(corner - margin), 0, [width - 1, height - 1]).astype(int)
+    # Never a single pixel, which OpenCV 4.5 (Humble) cannot warp.
+    last = np.maximum([width - 2, height - 2], 0)
+    low = np.clip(np.floor(corner - margin), 0, last).astype(int)
     far = corner + np.array([columns, rows]) / scale
-    high = np.clip(np.ceil(far + margin), low + 1, [width, height]).astype(int)
+    high = np.maximum(np.ceil(far + margin).astype(int), low + 2)  # slices end at the edge
     source = rgb[low[1] : high[1], low[0] : high[0]]
     if scale < _BLUR_BELOW:
         source = np.asarray(
             cv2.GaussianBlur(source, (0, 0), 0.45 / scale, borderType=cv2.BORDER_REPLICATE),
             dtype=np.uint8,
         )
-    if source.shape[:2] == (1, 1):
-        # OpenCV 4.5 (Humble) cannot warp a single pixel; what lies beyond it is black anyway.
-        source = np.pad(source, ((0, 1), (0, 1), (0, 0)))
     A = np.column_stack([np.eye(2) * scale, scale * (low - corner)])
     return np.asarray(
         cv2.warpAffine(source, A, (columns, rows), flags=cv2.INTER_LINEAR), dtype=np.uint8
