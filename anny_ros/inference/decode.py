@@ -1,6 +1,6 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""From the network's numbers to people in space: selection, camera, pose, place of the face."""
+"""From the network's numbers to people in space: selection, camera, pose, place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import math
 from anny_ros.errors import ModelError
 from anny_ros.geometry.camera import backproject, Letterbox
 from anny_ros.inference.backends import RawPeople
-from anny_ros.model.pose import joint_rotations
+from anny_ros.model.pose import joint_rotations, MULTIHMR2, PersonConvention
 from anny_ros.types import Camera, CameraSource, FloatArray, PHENOTYPE_NAMES
 import numpy as np
 
@@ -35,8 +35,9 @@ class FoundPeople:
     phenotype : ndarray, (N, 6), float32
     rotations : ndarray, (N, 74, 3, 3), float32
         Each joint in its own rest frame; row 0 is in the optical frame.
-    face : ndarray, (N, 3), float64, metres
-        Where the body's ``face_centre`` is, optical frame.
+    anchor : ndarray, (N, 3), float64, metres
+        Where the anchor of the network's convention is (Multi-HMR 2: ``face_centre``), optical
+        frame.
     appearance : ndarray, (N, A), float32
         Length 1.
 
@@ -45,7 +46,7 @@ class FoundPeople:
     score: FloatArray
     phenotype: FloatArray
     rotations: FloatArray
-    face: FloatArray
+    anchor: FloatArray
     appearance: FloatArray
 
 
@@ -88,7 +89,12 @@ def picture_camera(canvas: Camera, letterbox: Letterbox) -> Camera:
     return replace(camera, hfov_stddev=canvas.hfov_stddev * ratio)
 
 
-def find_people(raw: RawPeople, canvas: Camera, threshold: float) -> FoundPeople:
+def find_people(
+    raw: RawPeople,
+    canvas: Camera,
+    threshold: float,
+    convention: PersonConvention = MULTIHMR2,
+) -> FoundPeople:
     """
     Select and decode people.
 
@@ -99,6 +105,8 @@ def find_people(raw: RawPeople, canvas: Camera, threshold: float) -> FoundPeople
         Of the canvas, from the user or from ``predicted_camera``; depth follows its focal length.
     threshold : float
         Confidence must be greater than this.
+    convention : PersonConvention
+        Of the network; a world-aligned root is handed on as it is.
 
     Returns
     -------
@@ -110,17 +118,17 @@ def find_people(raw: RawPeople, canvas: Camera, threshold: float) -> FoundPeople
     pixels_per_metre = np.exp(raw.log_pixels_per_metre[kept].astype(np.float64))
     depth = canvas.K[0, 0] / np.maximum(pixels_per_metre, _LEAST_SCALE)  # (N,)
     # The network counts pixels from a corner, our cameras from a centre.
-    face = backproject(raw.location[kept] - 0.5, depth, canvas.K)  # (N, 3)
+    anchor = backproject(raw.location[kept] - 0.5, depth, canvas.K)  # (N, 3)
     appearance = raw.appearance[kept].astype(np.float64)
     length = np.linalg.norm(appearance, axis=1, keepdims=True)
     found = FoundPeople(
         score=raw.confidence[kept],
         phenotype=raw.shape[kept, : len(PHENOTYPE_NAMES)],
-        rotations=joint_rotations(raw.pose[kept]),
-        face=face,
+        rotations=joint_rotations(raw.pose[kept], convention.turned_bones),
+        anchor=anchor,
         appearance=(appearance / np.maximum(length, 1e-12)).astype(np.float32),
     )
-    finite = np.ones(len(face), bool)
+    finite = np.ones(len(anchor), bool)
     for array in vars(found).values():
         finite &= np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
     return found if finite.all() else take(found, finite)

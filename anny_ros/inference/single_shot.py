@@ -23,6 +23,7 @@ from anny_ros.inference.estimator import Estimator, fallback_camera
 from anny_ros.inference.nms import distance_nms, image_nms
 from anny_ros.inference.preprocess import letterbox_picture
 from anny_ros.inference.stopwatch import Stopwatch
+from anny_ros.model.pose import person_convention
 from anny_ros.parameters import Parameters
 from anny_ros.types import Camera, Detections, FloatArray, Frame
 import numpy as np
@@ -53,6 +54,7 @@ class SingleShotEstimator(Estimator):
         parameters: Parameters | None = None,
     ) -> None:
         self.network = network
+        self.convention = person_convention(network.model)
         self.name = network.model
         self.backend = network.name
         self.body = body or BodyModel.load()
@@ -101,7 +103,9 @@ class SingleShotEstimator(Estimator):
         raw = self.network(canvas)
         watch.lap('network')
         camera, on_canvas = self._cameras(frame, raw, letterbox)
-        people = find_people(raw, on_canvas, self.parameters.detection.threshold)
+        people = find_people(raw, on_canvas, self.parameters.detection.threshold, self.convention)
+        if self.convention.world_aligned_root:
+            self._turn_roots_local(people)
         translation = self._root_positions(people)
         rows = distance_nms(translation, people.score, self.parameters.detection.nms_distance)
         watch.lap('decode')
@@ -133,14 +137,23 @@ class SingleShotEstimator(Estimator):
         return picture_camera(on_canvas, letterbox), on_canvas
 
     def _root_positions(self, people: FoundPeople) -> FloatArray:
-        """Where the root joint has to be, (N, 3), so that the face is where it was found."""
+        """Where the root joint has to be, (N, 3), so that the anchor is where it was found."""
         posed = self.body.pose(
             torch.as_tensor(people.phenotype), torch.as_tensor(people.rotations), None
         )
-        face = posed.landmarks[:, self.body.landmark_index('face_centre')].numpy()
+        name = self.convention.anchor
+        if name in self.body.joint_names:
+            anchor = posed.joint_positions[:, self.body.joint_index(name)].numpy()
+        else:
+            anchor = posed.landmarks[:, self.body.landmark_index(name)].numpy()
         root = posed.joint_positions[:, 0].numpy()
-        translation: FloatArray = (people.face - face + root).astype(np.float32)
+        translation: FloatArray = (people.anchor - anchor + root).astype(np.float32)
         return translation
+
+    def _turn_roots_local(self, people: FoundPeople) -> None:
+        """Convert the roots' world-aligned rotations E to the root bone's own frame, E Q."""
+        rest = self.body.rest_frames(torch.as_tensor(people.phenotype))[:, 0].numpy()
+        people.rotations[:, 0] = people.rotations[:, 0] @ rest
 
 
 def _drop_image_doubles(detections: Detections) -> Detections:

@@ -34,10 +34,10 @@ class SelfAttention(nn.Module):
         self.to_qkv = nn.Linear(width, 3 * inner, bias=False)
         self.to_out = nn.Sequential(nn.Linear(inner, width))
 
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        """Map (B, Q, C) to (B, Q, C); ``context`` is not used."""
+    def forward(self, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Map (B, Q, C) to (B, Q, C); ``mask`` (B, 1, Q, Q) is true where a query may look."""
         q, k, v = (_split_heads(part, self.num_heads) for part in self.to_qkv(x).chunk(3, dim=-1))
-        out: Tensor = self.to_out(_merge_heads(F.scaled_dot_product_attention(q, k, v)))
+        out: Tensor = self.to_out(_merge_heads(F.scaled_dot_product_attention(q, k, v, mask)))
         return out
 
 

@@ -44,6 +44,11 @@ class NetworkConfig:
     num_shape: int = 11
 
     @property
+    def canvas_multiple(self) -> int:
+        """Both sides of the padded picture are a multiple of this, in pixels."""
+        return self.backbone.patch_size
+
+    @property
     def grid(self) -> int:
         """Side of the position table in patches."""
         return self.image_size // self.backbone.patch_size

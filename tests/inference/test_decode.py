@@ -46,9 +46,9 @@ def test_threshold_is_strict_and_order_is_that_of_the_queries():
 
 def test_distance_follows_the_focal_length():
     raw = make_raw(1, confidence=[0.9], log_pixels_per_metre=[math.log(125.0)])
-    assert find_people(raw, CANVAS, 0.4).face[0, 2] == pytest.approx(4.0)
+    assert find_people(raw, CANVAS, 0.4).anchor[0, 2] == pytest.approx(4.0)
     wider = Camera([[250.0, 0, 383.5], [0, 260.0, 215.5], [0, 0, 1]], 768, 432)
-    assert find_people(raw, wider, 0.4).face[0, 2] == pytest.approx(2.0)
+    assert find_people(raw, wider, 0.4).anchor[0, 2] == pytest.approx(2.0)
 
 
 def test_pixels_count_from_the_corner():
@@ -56,14 +56,14 @@ def test_pixels_count_from_the_corner():
     raw = make_raw(
         1, confidence=[0.9], log_pixels_per_metre=[math.log(125.0)], location=[[384.0, 216.0]]
     )
-    np.testing.assert_allclose(find_people(raw, CANVAS, 0.4).face, [[0, 0, 4]], atol=1e-9)
+    np.testing.assert_allclose(find_people(raw, CANVAS, 0.4).anchor, [[0, 0, 4]], atol=1e-9)
     raw.location[:] = [[384.0 + 125.0, 216.0 - 130.0]]
-    np.testing.assert_allclose(find_people(raw, CANVAS, 0.4).face, [[1, -1, 4]], atol=1e-9)
+    np.testing.assert_allclose(find_people(raw, CANVAS, 0.4).anchor, [[1, -1, 4]], atol=1e-9)
 
 
 def test_a_hopeless_scale_is_bounded():
     raw = make_raw(1, confidence=[0.9], log_pixels_per_metre=[-100.0])
-    assert find_people(raw, CANVAS, 0.4).face[0, 2] == pytest.approx(500 / 1e-5)
+    assert find_people(raw, CANVAS, 0.4).anchor[0, 2] == pytest.approx(500 / 1e-5)
 
 
 def test_appearance_has_length_one():
@@ -80,7 +80,7 @@ def test_nobody_has_the_same_widths():
         'score': (0,),
         'phenotype': (0, 6),
         'rotations': (0, 74, 3, 3),
-        'face': (0, 3),
+        'anchor': (0, 3),
         'appearance': (0, 8),
     }
 

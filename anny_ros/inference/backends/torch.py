@@ -51,7 +51,7 @@ class TorchBackend:
         self.network = network
         self.model = network.config.name
         self.image_size = network.config.image_size
-        self.multiple = network.config.backbone.patch_size
+        self.multiple = network.config.canvas_multiple
 
     @torch.inference_mode()
     def __call__(self, canvas: NDArray[np.uint8]) -> RawPeople:
