@@ -217,6 +217,47 @@ class TfParameters:
 
 
 @dataclass(frozen=True)
+class PointsParameters:
+    """Surface points of people for costmaps."""
+
+    spacing: float = _declare(
+        0.05,
+        'About how far apart the points of ~/points are; half a cell of the costmap is enough.',
+        unit='m',
+        minimum=0.01,
+        maximum=0.5,
+        dynamic=True,
+    )
+    min_height: float = _declare(
+        0.0,
+        "Lowest point to send, above the person's soles.",
+        unit='m',
+        minimum=-1.0,
+        maximum=3.0,
+        dynamic=True,
+    )
+    max_height: float = _declare(
+        2.0,
+        "Highest point to send, above the person's soles; the height of the robot is enough.",
+        unit='m',
+        minimum=0.0,
+        maximum=3.0,
+        dynamic=True,
+    )
+
+
+@dataclass(frozen=True)
+class FollowParameters:
+    """Whom ~/followed_pose follows."""
+
+    select: str = _declare(
+        'nobody',
+        'Choice at the start; ~/select_human changes it.',
+        choices=('nobody', 'nearest', 'raised_hand'),
+    )
+
+
+@dataclass(frozen=True)
 class DiagnosticsParameters:
     """Reports."""
 
@@ -240,6 +281,8 @@ class Parameters:
     tracking: TrackingParameters = field(default_factory=TrackingParameters)
     publish: PublishParameters = field(default_factory=PublishParameters)
     tf: TfParameters = field(default_factory=TfParameters)
+    points: PointsParameters = field(default_factory=PointsParameters)
+    follow: FollowParameters = field(default_factory=FollowParameters)
     diagnostics: DiagnosticsParameters = field(default_factory=DiagnosticsParameters)
 
     def get(self, name: str) -> Any:

@@ -100,6 +100,10 @@ class BodyModel:
         """Return the triangles of a surface, (F, 3) int32, counter-clockwise from outside."""
         return self._surface(resolution).triangles
 
+    def rest_surface(self, resolution: str) -> NDArray[np.float32]:
+        """Return the vertices of the template in the rest pose, (V, 3) float32, metres."""
+        return np.ascontiguousarray(self._surface(resolution).template.T, np.float32)
+
     def hash(self, resolution: str) -> str:
         """Return 16 hex digits that identify the triangles and joints of a surface."""
         return self._surface(resolution).sha256[:16]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from anny_ros.body import BodyModel
+from anny_ros.geometry.cues import CAMERA_UP, Cues, read_cues
 from anny_ros.types import Frame, Scene, TrackState
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,7 @@ class Result:
         self.scene = scene
         self.body = body
         self.resolution = resolution
+        self.up = CAMERA_UP
 
     @cached_property
     def visible_rows(self) -> NDArray[np.intp]:
@@ -53,6 +55,12 @@ class Result:
     def body_orientations(self) -> NDArray[np.float32]:
         """(N, 3, 3): columns out of the chest, to the left, up; optical frame."""
         return self.body.body_orientation(self.scene.humans)
+
+    @cached_property
+    def cues(self) -> Cues:
+        """What everybody does, N rows."""
+        forward = self.body_orientations[..., 0]
+        return read_cues(self.scene.humans, forward, self.scene.velocity, self.up)
 
 
 def shown_people(scene: Scene, *, tentative: bool) -> Scene:

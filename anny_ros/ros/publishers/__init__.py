@@ -8,16 +8,22 @@ To add one: a file with a subclass of ``ScenePublisher``, a line here, its test.
 
 from anny_ros.ros.publishers.base import ScenePublisher
 from anny_ros.ros.publishers.body_model import BodyModelPublisher
+from anny_ros.ros.publishers.cues import CuesPublisher
+from anny_ros.ros.publishers.followed_pose import FollowedPosePublisher
 from anny_ros.ros.publishers.humans import HumansPublisher
 from anny_ros.ros.publishers.markers import MarkersPublisher
 from anny_ros.ros.publishers.meshes import MeshesPublisher
 from anny_ros.ros.publishers.overlay import OverlayPublisher
+from anny_ros.ros.publishers.points import PointsPublisher
 from anny_ros.ros.publishers.tf import TfPublisher
 
 # In the order of sending: what is small and awaited first.
 PUBLISHERS: tuple[type[ScenePublisher], ...] = (
     HumansPublisher,
     TfPublisher,
+    FollowedPosePublisher,
+    CuesPublisher,
+    PointsPublisher,
     BodyModelPublisher,
     MeshesPublisher,
     MarkersPublisher,
