@@ -38,7 +38,7 @@ class FollowedPosePublisher(ScenePublisher):
         self._service = node.create_service(SelectHuman, '~/select_human', self._select)
 
     def wanted(self) -> bool:
-        """Always: whoever is chosen must be chosen when it is asked for, not when it is read."""
+        """Say yes: whom to follow is settled by every picture, whoever listens."""
         return True
 
     def publish(self, result: Result) -> None:
