@@ -19,7 +19,7 @@ unexport PYTHONHOME PYTHONPATH RMW_IMPLEMENTATION ROS_DISTRO ROS_VERSION
 export ANNY_CACHE_DIR ?= $(CURDIR)/.venv/anny_cache
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-test demo test lint format types bench docs clean distclean
+.PHONY: help setup setup-run setup-test demo test lint format types bench evaluate-tracking docs clean distclean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,9 @@ types: setup  ## Types alone (mypy)
 
 bench: setup-run  ## Speed side by side with the usual ways
 	@$(RUN)/anny-ros bench
+
+evaluate-tracking: setup  ## Identities and positions on sequences with known truth, to out/evaluation
+	@$(RUN)/python -m training.evaluate_tracking --output out/evaluation
 
 docs: setup-run  ## Generate docs/parameters.md from the declarations
 	@$(RUN)/python -m anny_ros.cli.document > docs/parameters.md

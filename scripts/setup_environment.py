@@ -237,6 +237,12 @@ def link_gap(log: IO[str]) -> None:
         log.write(f'{name}: from ros_gap/\n')
 
 
+def install_tools(log: IO[str]) -> None:
+    """Install what developers need."""
+    pip_install(log, '-r', 'requirements-dev.txt', '-c', 'requirements.txt')
+    pip_install(log, '--no-deps', '-r', 'requirements-alone.txt')
+
+
 def install_package(log: IO[str]) -> None:
     """Build the messages and install anny_ros so that its sources are used in place."""
     pip_install(log, '-v', '--no-build-isolation', '--no-deps', '--editable', '.')
@@ -285,6 +291,7 @@ def steps() -> list[Step]:
     """List every step in order."""
     ros = ROOT / 'requirements-ros.txt'
     runtime = ROOT / 'requirements.txt'
+    tools = [ROOT / 'requirements-dev.txt', ROOT / 'requirements-alone.txt']
     package = [
         ROOT / name for name in (
             'CMakeLists.txt', 'package.xml', 'pyproject.toml', 'setup.py', 'msg', 'srv', 'launch',
@@ -306,8 +313,7 @@ def steps() -> list[Step]:
         Step('runtime', 'libraries (torch is large)', lambda: hash_of([runtime]),
              lambda log: pip_install(log, '-r', runtime), (site_packages() / 'torch').exists,
              download),
-        Step('developer', 'tools of developers', lambda: hash_of([ROOT / 'requirements-dev.txt']),
-             lambda log: pip_install(log, '-r', 'requirements-dev.txt', '-c', runtime),
+        Step('developer', 'tools of developers', lambda: hash_of(tools), install_tools,
              (site_packages() / 'ruff').exists, download, 'developer'),
         Step('tf2_msgs', 'messages of TF', lambda: hash_of([ros, ROOT / 'ros_gap' / 'tf2_msgs']),
              build_tf2_msgs, (site_packages() / 'tf2_msgs').exists, build),

@@ -1,0 +1,224 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""
+Measure the tracker on simulated sequences with known truth, beside the published algorithm.
+
+Both see the same detections (``sequence_detections``), with appearance features and without. A
+person counts when at least half of them can be seen; whoever is shown on somebody who does not
+count, or outside the picture, is neither right nor wrong. Of our scenes, people who are TRACKED
+or OCCLUDED are judged; of the published tracker, every detection with its number.
+
+Prints a table and writes ``tracking.json``, a figure a key.
+
+    python -m training.evaluate_tracking --output out/evaluation
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field
+import json
+from pathlib import Path
+from typing import Any
+
+from anny_ros.tracking import Tracker
+from anny_ros.tracking.assignment import overlap
+from anny_ros.types import Detections, Scene, TrackState
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.reference_tracker import ReferenceTracker
+from training.sequence_detections import detect
+from training.sequences import observe, Sequence, worlds
+from training.tracking_metrics import Boxes, combined, evaluate, figures, without_ignored
+
+Float64Array = NDArray[np.float64]
+
+# Whoever is visible less than this does not count.
+LEAST_VISIBLE = 0.5
+LEAST_IOU = 0.5
+# 95 % quantile of the chi-squared distribution with 3 degrees of freedom.
+INSIDE = 7.815
+SHOWN = ('idf1', 'hota', 'mota', 'switches')
+
+
+@dataclass
+class Errors:
+    """
+    Normalised squared errors of people who are seen, and the steps of their distances.
+
+    ``raw`` and ``shown`` are changes from picture to picture of the error of the logarithm of the
+    distance, before and after the tracker.
+    """
+
+    position: list[float] = field(default_factory=list)
+    velocity: list[float] = field(default_factory=list)
+    raw: list[float] = field(default_factory=list)
+    shown: list[float] = field(default_factory=list)
+
+    def figures(self) -> dict[str, float]:
+        """Share of errors inside of the 95 % ellipsoids, and the ratio of the jitters."""
+        jitter = [float(np.sqrt(np.mean(np.square(v)))) for v in (self.raw, self.shown)]
+        return {
+            'position_inside_95': float(np.mean(np.array(self.position) <= INSIDE)),
+            'velocity_inside_95': float(np.mean(np.array(self.velocity) <= INSIDE)),
+            'distance_jitter_raw': jitter[0],
+            'distance_jitter_shown': jitter[1],
+            'distance_jitter_ratio': jitter[0] / jitter[1],
+        }
+
+
+def track(sequence: Sequence, pictures: list[Detections], with_pose: bool = True) -> list[Scene]:
+    """Scenes of our tracker; ``with_pose`` tells it how the camera moves."""
+    tracker = Tracker(seed=0)
+    return [tracker.update(people) for people in pictures]
+
+
+def ours(sequence: Sequence, scenes: list[Scene]) -> list[Boxes]:
+    """Boxes of scenes that are judged."""
+    return [
+        Boxes(scene.track_numbers[rows].astype(np.int64), scene.humans.bbox[rows].astype(float))
+        for scene in scenes
+        for rows in [np.isin(scene.states, (TrackState.TRACKED, TrackState.OCCLUDED))]
+    ]
+
+
+def theirs(pictures: list[Detections]) -> list[Boxes]:
+    """Boxes of the published tracker."""
+    tracker = ReferenceTracker()
+    return [
+        Boxes(tracker.update(people, frame), people.bbox.astype(float))
+        for frame, people in enumerate(pictures)
+    ]
+
+
+def judge(sequence: Sequence, found: list[Boxes]) -> dict[str, Any]:
+    """Results of TrackEval."""
+    truth, kept = [], []
+    size = np.array([sequence.camera.width, sequence.camera.height])
+    for f, boxes in enumerate(found):
+        counted = sequence.visible[f] >= LEAST_VISIBLE
+        everybody = Boxes(np.arange(len(counted)), sequence.box[f])
+        centre = 0.5 * (boxes.boxes[:, :2] + boxes.boxes[:, 2:])
+        inside = ((centre >= 0) & (centre < size)).all(axis=1)
+        boxes = Boxes(boxes.ids[inside], boxes.boxes[inside])
+        kept.append(without_ignored(boxes, everybody, counted))
+        truth.append(Boxes(everybody.ids[counted], everybody.boxes[counted]))
+    return evaluate(truth, kept)
+
+
+def collect_errors(
+    errors: Errors, sequence: Sequence, pictures: list[Detections], scenes: list[Scene]
+) -> None:
+    """Add the errors of people who are seen and TRACKED to ``errors``."""
+    before: dict[tuple[int, int], tuple[float, float]] = {}
+    for f, (people, scene) in enumerate(zip(pictures, scenes, strict=True)):
+        now: dict[tuple[int, int], tuple[float, float]] = {}
+        rows = np.flatnonzero(scene.states == TrackState.TRACKED)
+        for row, person in _owners(scene.humans.bbox[rows], sequence, f):
+            row = rows[row]
+            truth = sequence.position[f, person]
+            errors.position.append(
+                _squared(scene.humans.position[row] - truth, scene.humans.position_covariance[row])
+            )
+            errors.velocity.append(
+                _squared(
+                    scene.velocity[row] - sequence.velocity[f, person],
+                    scene.velocity_covariance[row],
+                )
+            )
+            near = np.linalg.norm(
+                people.keypoints_2d[:, 0] - scene.humans.keypoints_2d[row, 0], axis=1
+            )
+            measured = people.position[int(np.argmin(near))]
+            key = (person, int(scene.track_numbers[row]))
+            now[key] = tuple(
+                float(np.log(np.linalg.norm(p) / np.linalg.norm(truth)))
+                for p in (measured, scene.humans.position[row])
+            )  # type: ignore[assignment]
+            if key in before:
+                errors.raw.append(now[key][0] - before[key][0])
+                errors.shown.append(now[key][1] - before[key][1])
+        before = now
+
+
+def _owners(boxes: Any, sequence: Sequence, frame: int) -> list[tuple[int, int]]:
+    """Pairs of a row of boxes and the person who counts and covers it best."""
+    shared = overlap(boxes.astype(float), sequence.box[frame])
+    shared = np.where(sequence.visible[frame] >= LEAST_VISIBLE, np.nan_to_num(shared), 0.0)
+    best = shared.argmax(axis=1) if len(shared) else np.zeros(0, np.intp)
+    return [(i, int(p)) for i, p in enumerate(best) if shared[i, p] >= LEAST_IOU]
+
+
+def _squared(error: Any, covariance: Any) -> float:
+    error = error.astype(np.float64)
+    return float(error @ np.linalg.solve(covariance.astype(np.float64), error))
+
+
+def evaluate_sequences(seed: int) -> dict[str, float]:
+    """All figures, by dotted names."""
+    document: dict[str, float] = {}
+    sequences = [observe(world) for world in worlds(seed)]
+    for variant in ('features', 'no_features'):
+        errors = Errors()
+        results: dict[str, dict[str, Any]] = {'ours': {}, 'reference': {}}
+        for i, sequence in enumerate(sequences):
+            pictures = detect(sequence, 1000 * seed + i, features=variant == 'features')
+            scenes = track(sequence, pictures)
+            results['ours'][sequence.name] = judge(sequence, ours(sequence, scenes))
+            results['reference'][sequence.name] = judge(sequence, theirs(pictures))
+            collect_errors(errors, sequence, pictures, scenes)
+        for name, result in results.items():
+            result = {**result, 'all': combined(result)}
+            for where, values in result.items():
+                for key, value in figures(values).items():
+                    document[f'{variant}.{where}.{name}.{key}'] = value
+        for key, value in errors.figures().items():
+            document[f'{variant}.all.ours.{key}'] = value
+    return document
+
+
+def table(document: dict[str, float]) -> str:
+    """Show the figures for people."""
+    lines = []
+    for variant in ('features', 'no_features'):
+        places = list(dict.fromkeys(k.split('.')[1] for k in document if k.startswith(variant)))
+        lines += ['', f'{variant:12}' + ''.join(f'{key:>18}' for key in SHOWN),
+                  f'{"":12}' + f'{"ours":>9}{"reference":>9}' * len(SHOWN)]  # fmt: skip
+        for place in places:
+            cells = [
+                document[f'{variant}.{place}.{who}.{key}']
+                for key in SHOWN
+                for who in ('ours', 'reference')
+            ]
+            lines.append(
+                f'{place:12}'
+                + ''.join(
+                    f'{cell:9.0f}' if SHOWN[i // 2] == 'switches' else f'{cell:9.3f}'
+                    for i, cell in enumerate(cells)
+                )
+            )
+        for key in Errors().__dataclass_fields__ and (
+            'position_inside_95', 'velocity_inside_95', 'distance_jitter_ratio',
+        ):  # fmt: skip
+            lines.append(f'{key:30}{document[f"{variant}.all.ours.{key}"]:9.3f}')
+    return '\n'.join(lines)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description='Measure the tracker on simulated sequences.')
+    parser.add_argument('--output', type=Path, default=Path('out/evaluation'))
+    parser.add_argument('--seed', type=int, default=0)
+    arguments = parser.parse_args()
+    document = evaluate_sequences(arguments.seed)
+    print(table(document))
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    path = arguments.output / 'tracking.json'
+    rounded = {key: round(value, 4) for key, value in document.items()}
+    path.write_text(json.dumps(rounded, indent=1) + '\n', encoding='utf-8')
+    print(f'figures are in {path}')
+
+
+if __name__ == '__main__':
+    main()
