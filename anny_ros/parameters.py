@@ -214,6 +214,13 @@ class TfParameters:
     """Frames of people."""
 
     enable: bool = _declare(True, 'Broadcast a frame body_<id> for each person.', dynamic=True)
+    joints: str = _declare(
+        'none',
+        'Also broadcast frames of joints: none, rep155 (the links of its human description, for '
+        'instance l_elbow_<id>), or all (besides, every joint of the body model by its name).',
+        choices=('none', 'rep155', 'all'),
+        dynamic=True,
+    )
 
 
 @dataclass(frozen=True)
