@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+import importlib.util
+from pathlib import Path
+from types import ModuleType
 
 from anny_ros.model import PRESETS, SingleShotNetwork
+import numpy as np
 import pytest
 import torch
 
@@ -33,3 +37,34 @@ def make_tiny() -> Callable[..., SingleShotNetwork]:
         return network.requires_grad_(False).eval()
 
     return make
+
+
+@pytest.fixture(scope='session', name='randomise')
+def randomise_fixture() -> Callable[[torch.nn.Module, int], None]:
+    return randomise
+
+
+@pytest.fixture(scope='session')
+def reference() -> ModuleType:
+    """The network in slow float64 numpy, reference.py."""
+    path = Path(__file__).with_name('reference.py')
+    spec = importlib.util.spec_from_file_location('network_reference', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope='session')
+def compare() -> Callable[..., float]:
+    """Print the largest difference of two arrays and hold it against a bound."""
+
+    def compare(what: str, met: object, wanted: object, bound: float = np.inf) -> float:
+        met, wanted = (np.asarray(array, np.float64) for array in (met, wanted))
+        assert met.shape == wanted.shape, what
+        largest = float(np.abs(met - wanted).max())
+        typical = float(np.abs(wanted).mean())
+        print(f'{what}: largest difference {largest:.1e} (typical size {typical:.2g})')
+        assert largest <= bound, what
+        return largest
+
+    return compare

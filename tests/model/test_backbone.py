@@ -1,6 +1,6 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Both backbones against a slow reference in float64 that shares no code with them."""
+"""Both backbones against the slow reference in float64."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import replace
 from anny_ros.model.backbone import BackboneConfig, make_backbone
 import numpy as np
 import pytest
-from scipy.special import erf
 import torch
 
 DINOV3 = BackboneConfig(
@@ -41,101 +40,61 @@ def make(config: BackboneConfig, seed: int = 0):
     return backbone.requires_grad_(False).eval()
 
 
-def reference(weights: dict, config: BackboneConfig, picture, table=None):
-    """One picture (3, H, W); rotary encoding as complex numbers, heads in a loop."""
-
-    def linear(name, x):
-        return x @ weights[f'{name}.weight'].T + weights[f'{name}.bias']
-
-    def norm(name, x):
-        centred = x - x.mean(-1, keepdims=True)
-        spread = np.sqrt((centred**2).mean(-1, keepdims=True) + config.norm_eps)
-        return centred / spread * weights[f'{name}.weight'] + weights[f'{name}.bias']
-
-    p, width = config.patch_size, config.width
-    rows, columns = picture.shape[1] // p, picture.shape[2] // p
-    kernel = weights['patch_embed.proj.weight'].reshape(width, -1)
-    patches = [
-        kernel @ picture[:, p * i : p * (i + 1), p * j : p * (j + 1)].reshape(-1)
-        + weights['patch_embed.proj.bias']
-        for i in range(rows)
-        for j in range(columns)
-    ]
-    x = np.stack(patches)
-    cls = weights['cls_token'][0]
-    if config.family == 'dinov3':
-        x = np.concatenate([cls, weights['storage_tokens'][0], x])
-    else:
-        cls = cls + weights['pos_embed'][0, :1]
-        registers = weights.get('register_tokens', np.zeros((1, 0, width)))[0]
-        x = np.concatenate([cls, registers, x + table])
-    size = width // config.num_heads
-    for block in range(config.depth):
-        b = f'blocks.{block}'
-        normed = norm(f'{b}.norm1', x)
-        projection = weights[f'{b}.attn.qkv.weight']
-        bias = weights[f'{b}.attn.qkv.bias'].copy()
-        if config.family == 'dinov3':
-            bias[width : 2 * width] = 0.0
-        q, k, v = np.split(normed @ projection.T + bias, 3, axis=1)
-        heads = []
-        for head in range(config.num_heads):
-            part = slice(head * size, (head + 1) * size)
-            qh, kh, vh = q[:, part], k[:, part], v[:, part]
-            if config.family == 'dinov3':
-                periods = weights['rope_embed.periods']
-                qh, kh = (rotate(z, periods, rows, columns) for z in (qh, kh))
-            scores = qh @ kh.T / np.sqrt(size)
-            scores = np.exp(scores - scores.max(1, keepdims=True))
-            heads.append(scores / scores.sum(1, keepdims=True) @ vh)
-        attended = linear(f'{b}.attn.proj', np.concatenate(heads, axis=1))
-        x = x + weights[f'{b}.ls1.gamma'] * attended
-        hidden = linear(f'{b}.mlp.fc1', norm(f'{b}.norm2', x))
-        hidden = 0.5 * hidden * (1 + erf(hidden / np.sqrt(2)))
-        x = x + weights[f'{b}.ls2.gamma'] * linear(f'{b}.mlp.fc2', hidden)
-    x = norm('norm', x)
-    return x[-rows * columns :].reshape(rows, columns, width), x[0]
+BOUNDS = pytest.mark.parametrize(
+    ('dtype', 'bound'), [(torch.float32, 1e-5), (torch.float64, 1e-9)], ids=['f32', 'f64']
+)
 
 
-def rotate(z, periods, rows, columns):
-    """Channel c and channel c + D/2 are the real and imaginary part of one number."""
-    half = z.shape[1] // 2
-    z = z[:, :half] + 1j * z[:, half:]
-    first = len(z) - rows * columns
-    for n in range(rows * columns):
-        y = 2 * (n // columns + 0.5) / rows - 1
-        x = 2 * (n % columns + 0.5) / columns - 1
-        angles = 2 * np.pi * np.concatenate([y / periods, x / periods])
-        z[first + n] *= np.exp(1j * angles)
-    return np.concatenate([z.real, z.imag], axis=1)
+def random_pixels(shape, seed, dtype=torch.float32):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(dtype)
 
 
-@pytest.mark.parametrize(('dtype', 'atol'), [(torch.float32, 1e-4), (torch.float64, 1e-9)])
-def test_dinov3_equals_the_reference(dtype, atol):
+@BOUNDS
+def test_dinov3_equals_the_reference(reference, compare, dtype, bound):
     backbone = make(DINOV3).to(dtype)
-    pixels = torch.randn(2, 3, 12, 20, dtype=dtype, generator=torch.Generator().manual_seed(1))
+    pixels = random_pixels((2, 3, 12, 20), 1, dtype)
     features, cls = backbone(pixels)
     assert features.shape == (2, 3, 5, 48)
     assert cls.shape == (2, 48)
-    weights = {n: t.double().numpy() for n, t in backbone.state_dict().items()}
+    weights = reference.doubles(backbone)
     for row in range(2):
-        wanted = reference(weights, DINOV3, pixels[row].double().numpy())
-        np.testing.assert_allclose(features[row], wanted[0], atol=atol)
-        np.testing.assert_allclose(cls[row], wanted[1], atol=atol)
+        wanted = reference.backbone(weights, pixels[row].double().numpy(), num_heads=3)
+        compare('features', features[row], wanted[0], bound)
+        compare('class vector', cls[row], wanted[1], bound)
 
 
 @pytest.mark.parametrize('name', ['dinov2', 'dinov2-registers'])
-@pytest.mark.parametrize(('dtype', 'atol'), [(torch.float32, 1e-4), (torch.float64, 1e-9)])
-def test_dinov2_equals_the_reference_where_its_table_fits(name, dtype, atol):
-    config = CONFIGS[name]
-    backbone = make(config).to(dtype)
-    pixels = torch.randn(1, 3, 20, 20, dtype=dtype, generator=torch.Generator().manual_seed(1))
+@BOUNDS
+def test_dinov2_equals_the_reference_where_its_table_fits(reference, compare, name, dtype, bound):
+    backbone = make(CONFIGS[name]).to(dtype)
+    pixels = random_pixels((1, 3, 20, 20), 1, dtype)
     features, cls = backbone(pixels)
-    weights = {n: t.double().numpy() for n, t in backbone.state_dict().items()}
-    table = weights['pos_embed'][0, 1:]
-    wanted = reference(weights, config, pixels[0].double().numpy(), table)
-    np.testing.assert_allclose(features[0], wanted[0], atol=atol)
-    np.testing.assert_allclose(cls[0], wanted[1], atol=atol)
+    weights = reference.doubles(backbone)
+    wanted = reference.backbone(
+        weights,
+        pixels[0].double().numpy(),
+        num_heads=3,
+        epsilon=1e-6,
+        table=weights['pos_embed'][0, 1:],
+    )
+    compare('features', features[0], wanted[0], bound)
+    compare('class vector', cls[0], wanted[1], bound)
+
+
+def test_every_mistake_in_the_backbone_is_noticed(reference, compare):
+    """The comparison above, with a reference that is wrong in one way, fails by far."""
+    backbone = make(DINOV3)
+    backbone.rope_embed.periods.copy_(backbone.rope_embed.periods.bfloat16())  # as published
+    pixels = random_pixels((1, 3, 12, 20), 1)
+    features, cls = backbone(pixels)
+    weights = reference.doubles(backbone)
+    picture = pixels[0].double().numpy()
+    for mistake in ('', *reference.BACKBONE_MISTAKES):
+        wrong = reference.backbone(weights, picture, num_heads=3, mistake=mistake)
+        apart = compare(f'features, {mistake or "no mistake"}', features[0], wrong[0])
+        if mistake == 'class token before the norm':
+            apart = compare(f'class vector, {mistake}', cls[0], wrong[1])
+        assert (apart < 1e-5) if not mistake else (apart > 1e-4), mistake
 
 
 def cubic(t):
@@ -160,23 +119,22 @@ def resize_by_hand(table, rows, columns, offset):
     return np.einsum('ia,jb,abc->ijc', weights(rows), weights(columns), table)
 
 
-def test_dinov2_resizes_its_table_with_the_known_offset():
+def test_dinov2_resizes_its_table_with_the_known_offset(reference, compare):
     backbone = make(DINOV2).double()
-    pixels = torch.randn(
-        1, 3, 12, 28, dtype=torch.float64, generator=torch.Generator().manual_seed(2)
-    )
+    pixels = random_pixels((1, 3, 12, 28), 2, torch.float64)
     features, _ = backbone(pixels)
-    weights = {n: t.numpy() for n, t in backbone.state_dict().items()}
+    weights = reference.doubles(backbone)
     table = resize_by_hand(weights['pos_embed'][0, 1:].reshape(5, 5, 48), 3, 7, 0.1)
-    wanted, _ = reference(weights, DINOV2, pixels[0].numpy(), table.reshape(21, 48))
-    # The table is resized in float32.
-    np.testing.assert_allclose(features[0], wanted, atol=2e-5)
+    wanted, _ = reference.backbone(
+        weights, pixels[0].numpy(), num_heads=3, epsilon=1e-6, table=table.reshape(21, 48)
+    )
+    compare('features', features[0], wanted, 2e-5)  # the table is resized in float32
 
 
 @pytest.mark.parametrize('name', CONFIGS)
 def test_a_batch_is_its_pictures(name):
     backbone = make(CONFIGS[name])
-    pixels = torch.randn(2, 3, 16, 24, generator=torch.Generator().manual_seed(3))
+    pixels = random_pixels((2, 3, 16, 24), 3)
     together = backbone(pixels)
     for row in range(2):
         alone = backbone(pixels[row : row + 1])
@@ -185,7 +143,7 @@ def test_a_batch_is_its_pictures(name):
 
 
 def test_the_key_bias_has_no_effect_but_query_and_value_bias_have():
-    pixels = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(4))
+    pixels = random_pixels((1, 3, 8, 8), 4)
     for part, matters in ((0, True), (1, False), (2, True)):
         backbone = make(DINOV3)
         before, _ = backbone(pixels)
@@ -196,7 +154,7 @@ def test_the_key_bias_has_no_effect_but_query_and_value_bias_have():
 
 def test_the_mask_token_has_no_effect():
     backbone = make(DINOV3)
-    pixels = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(5))
+    pixels = random_pixels((1, 3, 8, 8), 5)
     before, _ = backbone(pixels)
     backbone.mask_token += 1.0
     assert torch.equal(backbone(pixels)[0], before)
@@ -204,7 +162,7 @@ def test_the_mask_token_has_no_effect():
 
 def test_periods_come_from_the_weights():
     backbone = make(DINOV3)
-    pixels = torch.randn(1, 3, 8, 12, generator=torch.Generator().manual_seed(6))
+    pixels = random_pixels((1, 3, 8, 12), 6)
     before, _ = backbone(pixels)
     backbone.rope_embed.periods *= 1.004
     assert not torch.equal(backbone(pixels)[0], before)
@@ -214,7 +172,7 @@ def test_periods_come_from_the_weights():
 @pytest.mark.parametrize('name', ['dinov3', 'dinov2'])
 def test_half_precision_products_keep_the_stream_in_float32(name, dtype):
     backbone = make(CONFIGS[name])
-    pixels = torch.randn(1, 3, 16, 24, generator=torch.Generator().manual_seed(7))
+    pixels = random_pixels((1, 3, 16, 24), 7)
     exact, exact_cls = backbone(pixels)
     backbone.cast_products(dtype)
     features, cls = backbone(pixels)

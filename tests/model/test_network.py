@@ -1,138 +1,122 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Decoder, heads and camera head against a slow reference in float64."""
+"""Decoder, heads and camera head against the slow reference in float64."""
 
 from __future__ import annotations
 
 from anny_ros.model import PRESETS
-from anny_ros.model.network import normalise
+from anny_ros.model.network import FullBodyDecoder, normalise
 import numpy as np
 import pytest
-from scipy.special import erf
 import torch
 
 TINY = PRESETS['tiny']
 
 
-def reference_decoder(weights, features):
-    """States (Q, C) of one picture's features (rows, columns, C), head by head."""
-    w = {
-        name.removeprefix('full_body_decoder.'): value
-        for name, value in weights.items()
-        if name.startswith('full_body_decoder.')
-    }
-
-    def norm(name, x):
-        mean, variance = x.mean(1, keepdims=True), x.var(1, keepdims=True)
-        return (x - mean) / np.sqrt(variance + 1e-5) * w[name + '.weight'] + w[name + '.bias']
-
-    def attend(q, k, v):
-        size = TINY.decoder_head_size
-        outputs = []
-        for start in range(0, q.shape[1], size):
-            part = slice(start, start + size)
-            scores = np.exp(q[:, part] @ k[:, part].T * size**-0.5)
-            outputs.append(scores @ v[:, part] / scores.sum(1, keepdims=True))
-        return np.concatenate(outputs, axis=1)
-
-    def out(name, x):
-        return x @ w[name + '.weight'].T + w[name + '.bias']
-
-    rows, columns, _ = features.shape
-    quarter = TINY.decoder_width // 4
-    context = np.zeros((rows * columns, TINY.decoder_width))
-    for i in range(rows):
-        for j in range(columns):
-            omega = 10000.0 ** (-np.arange(quarter) / quarter)
-            place = [np.sin(j * omega), np.cos(j * omega), np.sin(i * omega), np.cos(i * omega)]
-            token = out('dec_to_token', features[i, j])
-            context[i * columns + j] = token + np.concatenate(place).astype(np.float32)
-    x = w['queries.weight']
-    inner = TINY.decoder_heads * TINY.decoder_head_size
-    for layer in range(TINY.decoder_depth):
-        name = f'decoder.transformer.layers.{layer}'
-        qkv = norm(f'{name}.0.norm', x) @ w[f'{name}.0.fn.to_qkv.weight'].T
-        q, k, v = qkv[:, :inner], qkv[:, inner : 2 * inner], qkv[:, 2 * inner :]
-        x = x + out(f'{name}.0.fn.to_out.0', attend(q, k, v))
-        q = norm(f'{name}.1.norm', x) @ w[f'{name}.1.fn.to_q.weight'].T
-        kv = context @ w[f'{name}.1.fn.to_kv.weight'].T
-        x = x + out(f'{name}.1.fn.to_out.0', attend(q, kv[:, :inner], kv[:, inner:]))
-        hidden = out(f'{name}.2.fn.net.0', norm(f'{name}.2.norm', x))
-        hidden = hidden * (1 + erf(hidden / np.sqrt(2))) / 2
-        x = x + out(f'{name}.2.fn.net.3', hidden)
-    return x
+BOUNDS = pytest.mark.parametrize(
+    ('dtype', 'bound'), [(torch.float32, 1e-5), (torch.float64, 1e-9)], ids=['f32', 'f64']
+)
+SIZES = {'head_size': TINY.decoder_head_size}
 
 
-def head(weights, name, x):
-    hidden = np.maximum(x @ weights[f'{name}.0.weight'].T + weights[f'{name}.0.bias'], 0)
-    return hidden @ weights[f'{name}.2.weight'].T + weights[f'{name}.2.bias']
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def doubles(network):
-    return {name: tensor.double().numpy() for name, tensor in network.state_dict().items()}
-
-
-def random_features(dtype, seed=1):
+def random_features(dtype=torch.float32, seed=1):
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(2, 4, 7, TINY.backbone.width, generator=generator).to(dtype)
 
 
-BOUNDS = pytest.mark.parametrize(
-    ('dtype', 'atol'), [(torch.float32, 1e-5), (torch.float64, 1e-9)], ids=['f32', 'f64']
-)
+def body_weights(reference, network):
+    return reference.part(reference.doubles(network), 'full_body_decoder.')
 
 
 @BOUNDS
-def test_decoder_equals_the_reference(make_tiny, dtype, atol):
+def test_decoder_equals_the_reference(make_tiny, reference, compare, dtype, bound):
     network = make_tiny().to(dtype)
     features = random_features(dtype)
     state = network.full_body_decoder.decode(features)
     assert state.shape == (2, TINY.num_queries, TINY.decoder_width)
+    weights = body_weights(reference, network)
     for row in range(2):
-        wanted = reference_decoder(doubles(network), features[row].double().numpy())
-        np.testing.assert_allclose(state[row], wanted, atol=atol)
+        wanted = reference.decoder(weights, features[row].double().numpy(), **SIZES)
+        compare('query states', state[row], wanted, bound)
 
 
 @BOUNDS
-def test_heads_equal_the_reference(make_tiny, dtype, atol):
+def test_heads_equal_the_reference(make_tiny, reference, compare, dtype, bound):
     network = make_tiny(seed=3).to(dtype)
     features = random_features(dtype, seed=4)
     output = network.full_body_decoder(features, torch.ones(2, dtype=dtype))
-    weights = doubles(network)
-    p = 'full_body_decoder.'
+    weights = body_weights(reference, network)
     for row in range(2):
-        y = reference_decoder(weights, features[row].double().numpy())
-        start = np.tile(weights[p + 'init_body_pose'], (len(y), 1))
-        wanted = {
-            'confidence': sigmoid(head(weights, p + 'mlp_conf', y))[:, 0],
-            'location': 1.2 * 160 * sigmoid(head(weights, p + 'mlp_loc', y)),
-            'log_pixels_per_metre': head(weights, p + 'mlp_dist', y)[:, 0],
-            'shape': sigmoid(head(weights, p + 'mlp_shape', y)),
-            'pose': start + head(weights, p + 'mlp_pose', np.concatenate([y, start], 1)),
-            'appearance': head(weights, p + 'trackfeat_regressor.trackfeat_model', y),
-        }
+        state = reference.decoder(weights, features[row].double().numpy(), **SIZES)
+        wanted = reference.heads(weights, state, image_size=160)
+        assert set(wanted) | {'hfov'} == set(output._fields)
         for name, value in wanted.items():
             met = getattr(output, name)[row]
             assert met.dtype == dtype
-            scale = max(1.0, np.abs(value).max())
-            np.testing.assert_allclose(met, value, atol=atol * scale, err_msg=name)
+            compare(name, met, value, bound * max(1.0, np.abs(value).max()))
 
 
 @BOUNDS
-def test_camera_head_equals_the_reference(make_tiny, dtype, atol):
+def test_camera_head_equals_the_reference(make_tiny, reference, compare, dtype, bound):
     network = make_tiny(seed=5).to(dtype)
     pixels = torch.randn(2, 3, 32, 48, generator=torch.Generator().manual_seed(6)).to(dtype)
     _, hfov = network.encoder(pixels)
-    _, cls = network.encoder.backbone(pixels)
-    raw = head(doubles(network), 'encoder.mlp_fov_unique', cls.double().numpy())
-    wanted = np.float64(network.encoder.fov_max) * sigmoid(raw)[:, 0]
-    np.testing.assert_allclose(hfov, wanted, atol=atol)
+    weights = reference.doubles(network.encoder)
+    for row in range(2):
+        _, cls = reference.backbone(
+            reference.part(weights, 'backbone.'), pixels[row].double().numpy(), num_heads=3
+        )
+        # fov_max is pi rounded to float32 in the file.
+        wanted = reference.field_of_view(weights, cls) * float(np.float32(np.pi)) / np.pi
+        compare('field of view', hfov[row], wanted, bound)
     assert float(hfov.min()) > 0
     assert float(hfov.max()) < np.pi
+
+
+def test_every_mistake_in_the_decoder_is_noticed(make_tiny, reference, compare):
+    network = make_tiny()
+    features = random_features()
+    met = network.full_body_decoder.decode(features)[0]
+    weights = body_weights(reference, network)
+    for mistake in ('', *reference.DECODER_MISTAKES):
+        wrong = reference.decoder(weights, features[0].double().numpy(), **SIZES, mistake=mistake)
+        apart = compare(f'query states, {mistake or "no mistake"}', met, wrong)
+        assert (apart < 1e-5) if not mistake else (apart > 1e-4), mistake
+
+
+def test_every_mistake_in_a_head_is_noticed(make_tiny, reference, compare):
+    network = make_tiny(seed=3)
+    features = random_features()
+    output = network.full_body_decoder(features, torch.ones(2))
+    weights = body_weights(reference, network)
+    # Like the product's own state, so that only the heads differ.
+    state = network.full_body_decoder.decode(features)[0].double().numpy()
+    for mistake in ('', *reference.HEAD_MISTAKES):
+        wrong = reference.heads(weights, state, image_size=160, mistake=mistake)
+        apart = max(
+            compare(f'{name}, {mistake or "no mistake"}', getattr(output, name)[0], value)
+            for name, value in wrong.items()
+        )
+        assert (apart < 2e-4) if not mistake else (apart > 2e-3), mistake
+
+
+@pytest.mark.slow
+def test_full_size_decoder_and_heads_equal_the_reference(randomise, reference, compare):
+    """All 8 layers at width 1024, 100 queries, 27x48 patches: the sizes of the published one."""
+    config = PRESETS['multihmr2']
+    decoder = FullBodyDecoder(config)
+    randomise(decoder, 9)
+    decoder.requires_grad_(False).eval()
+    generator = torch.Generator().manual_seed(10)
+    features = torch.randn(1, 27, 48, 1024, generator=generator)
+    output = decoder(features, torch.ones(1))
+    state = decoder.decode(features)[0]
+    weights = reference.doubles(decoder)
+    wanted = reference.decoder(weights, features[0].double().numpy(), head_size=32)
+    compare('query states', state, wanted, 1e-5 * np.abs(wanted).max())
+    for name, value in reference.heads(weights, wanted, image_size=768).items():
+        scale = max(1.0, np.abs(value).max())
+        compare(name, getattr(output, name)[0], value, 1e-5 * scale)
 
 
 @pytest.mark.parametrize('size', [(32, 48), (160, 160), (96, 160)], ids=str)
