@@ -9,6 +9,9 @@ Legend of shapes: B batch, Q queries, S context tokens, C width, D width of a he
 
 from __future__ import annotations
 
+from typing import cast
+
+import torch
 from torch import nn, Tensor
 import torch.nn.functional as F
 
@@ -43,6 +46,8 @@ class SelfAttention(nn.Module):
 
 class CrossAttention(nn.Module):
     """Queries attend to the context; q, k, v without bias, output with."""
+
+    to_kv: nn.Linear | nn.Identity  # the latter if the context is keys and values already
 
     def __init__(self, *, width: int, num_heads: int, head_size: int) -> None:
         super().__init__()
@@ -139,8 +144,41 @@ class DecoderStack(nn.Module):
         return x
 
 
+class FusedDecoderStack(nn.Module):
+    """
+    The same stack for inference: keys and values of all layers are one product of the context.
+
+    Parameters
+    ----------
+    stack : DecoderStack
+        Is taken apart; its tensors are shared, but for the projections to keys and values.
+
+    """
+
+    def __init__(self, stack: DecoderStack) -> None:
+        super().__init__()
+        self.layers = stack.layers
+        looking = [module for module in stack.modules() if isinstance(module, CrossAttention)]
+        weight = torch.cat([cast(Tensor, attention.to_kv.weight) for attention in looking])
+        self.to_kv = nn.Linear(weight.shape[1], weight.shape[0], bias=False, device='meta')
+        self.to_kv.weight = nn.Parameter(weight.detach(), requires_grad=False)
+        for attention in looking:
+            attention.to_kv = nn.Identity()  # its context is its keys and values from now on
+
+    def forward(self, queries: Tensor, context: Tensor) -> Tensor:
+        """See ``DecoderStack``."""
+        x = queries
+        parts = self.to_kv(context).chunk(len(self.layers), dim=-1)  # (B, S, 2 * heads * D) each
+        for layer, keys_values in zip(self.layers, parts, strict=True):
+            for step in layer.children():
+                x = step(x, keys_values)
+        return x
+
+
 class QueryDecoder(nn.Module):
     """Holder of the stack; the checkpoint has this level."""
+
+    transformer: DecoderStack | FusedDecoderStack
 
     def __init__(self, stack: DecoderStack) -> None:
         super().__init__()

@@ -26,7 +26,7 @@ def run_offset_head(head: nn.Sequential, x: Tensor, constant: Tensor) -> Tensor:
     Parameters
     ----------
     head : Sequential
-        From ``make_head(C + P, hidden, P)``.
+        From ``make_head(C + P, hidden, P)``, or that head fused.
     x : Tensor, (..., C)
     constant : Tensor, (1, P)
 
@@ -37,9 +37,42 @@ def run_offset_head(head: nn.Sequential, x: Tensor, constant: Tensor) -> Tensor:
     """
     first, second = cast(nn.Linear, head[0]), cast(nn.Linear, head[2])
     width = x.shape[-1]
+    if first.in_features == width:  # fused: the constant is in the biases
+        out: Tensor = head(x)
+        return out
     bias = first.bias + first.weight[:, width:] @ constant[0]  # (hidden,)
     hidden = F.relu(F.linear(x, first.weight[:, :width], bias))
     return constant[0] + F.linear(hidden, second.weight, second.bias)
+
+
+def fuse_offset_head(head: nn.Sequential, constant: Tensor) -> nn.Sequential:
+    """
+    Fold the constant of ``run_offset_head`` into the biases.
+
+    Parameters
+    ----------
+    head : Sequential
+        From ``make_head(C + P, hidden, P)``.
+    constant : Tensor, (1, P)
+
+    Returns
+    -------
+    Sequential
+        As from ``make_head(C, hidden, P)``, for inference; shares the second weight.
+
+    """
+    first, second = cast(nn.Linear, head[0]), cast(nn.Linear, head[2])
+    width = first.in_features - constant.shape[1]
+    with torch.device('meta'):
+        fused = make_head(width, first.out_features, second.out_features)
+    values = {
+        '0.weight': first.weight[:, :width].detach().contiguous(),
+        '0.bias': (first.bias + first.weight[:, width:] @ constant[0]).detach(),
+        '2.weight': second.weight.detach(),
+        '2.bias': (second.bias + constant[0]).detach(),
+    }
+    fused.load_state_dict(values, assign=True)
+    return fused.requires_grad_(False)
 
 
 class TrackFeatureHead(nn.Module):

@@ -8,12 +8,14 @@ Reference: Multi-HMR 2 (arXiv 2606.14841). Attribute names follow the official c
 
 from __future__ import annotations
 
+import copy
 from typing import NamedTuple
 
 from anny_ros.model.backbone import make_backbone
-from anny_ros.model.decoder import DecoderStack, QueryDecoder
+from anny_ros.model.decoder import DecoderStack, FusedDecoderStack, QueryDecoder
 from anny_ros.model.heads import (
     FOV_MAX,
+    fuse_offset_head,
     initial_body_pose,
     make_head,
     run_offset_head,
@@ -21,6 +23,7 @@ from anny_ros.model.heads import (
 )
 from anny_ros.model.position import sine_table
 from anny_ros.model.presets import NetworkConfig
+from anny_ros.model.transformer_block import Attention, MaskedKeyBiasLinear
 import torch
 from torch import nn, Tensor
 
@@ -160,6 +163,12 @@ class FullBodyDecoder(nn.Module):
         out: Tensor = self.decoder(queries, context)
         return out
 
+    def fuse(self) -> None:
+        """Fold what is constant into biases and one product, in place; see the network's."""
+        if isinstance(self.decoder.transformer, DecoderStack):
+            self.mlp_pose = fuse_offset_head(self.mlp_pose, self.init_body_pose)
+            self.decoder.transformer = FusedDecoderStack(self.decoder.transformer)
+
     def forward(self, features: Tensor, hfov: Tensor) -> NetworkOutput:
         """Describe everybody; ``hfov`` (B,) is only passed on."""
         state = self.decode(features)  # (B, Q, width)
@@ -210,6 +219,29 @@ class SingleShotNetwork(nn.Module):
         features, hfov = self.encoder(pixels)
         out: NetworkOutput = self.full_body_decoder(features, hfov)
         return out
+
+    def fuse(self) -> SingleShotNetwork:
+        """
+        Fold what is constant, for inference.
+
+        Returns
+        -------
+        SingleShotNetwork
+            A network that says the same up to rounding: key biases are masked, the pose head
+            knows the initial pose, and keys and values of all decoder layers are one product.
+            It shares most tensors with this one, which is not changed; moving either to another
+            device or dtype moves these tensors for both. Names of its tensors are its own, so
+            that it cannot be saved as a checkpoint.
+
+        """
+        tensors = {id(t): t for t in (*self.parameters(), *self.buffers())}
+        network = copy.deepcopy(self, tensors)
+        for module in list(network.modules()):
+            if isinstance(module, Attention) and isinstance(module.qkv, MaskedKeyBiasLinear):
+                module.qkv = module.qkv.fused()
+            elif isinstance(module, FullBodyDecoder):
+                module.fuse()
+        return network
 
     def set_backbone_dtype(self, dtype: torch.dtype) -> None:
         """Run the backbone's matrix products in ``dtype``; all else stays float32."""

@@ -29,6 +29,13 @@ class MaskedKeyBiasLinear(nn.Linear):
         """Map (..., width) to (..., 3 width): queries, keys, values."""
         return F.linear(x, self.weight, self.bias * self.bias_mask)
 
+    def fused(self) -> nn.Linear:
+        """Return the same map with the mask multiplied into the bias; shares the weight."""
+        linear = nn.Linear(self.in_features, self.out_features, device='meta')
+        linear.weight = self.weight
+        linear.bias = nn.Parameter(self.bias.detach() * self.bias_mask, requires_grad=False)
+        return linear
+
 
 class Attention(nn.Module):
     """
