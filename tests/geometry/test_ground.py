@@ -93,7 +93,7 @@ def test_feet_above_the_horizon_say_nothing(standing):
 def test_a_floor_that_makes_no_sense_is_refused():
     for up, height in (((0, -1, 0), 0.0), ((0, -1, 0), -1.0), ((0, -2, 0), 1.0),
                        ((0, 0, 0), 1.0), ((0, -1, 0), np.nan)):  # fmt: skip
-        with pytest.raises(ValueError, match='up must be|above the floor'):
+        with pytest.raises(ValueError, match=r'up must be|above the floor'):
             Ground(np.array(up, float), height)
 
 
