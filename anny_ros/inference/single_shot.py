@@ -100,7 +100,7 @@ class SingleShotEstimator(Estimator):
             frame.rgb, longest=self.network.image_size, multiple=self.network.multiple
         )
         watch.lap('preprocess')
-        raw = self.network(canvas)
+        (raw,) = self.network(canvas[None])
         watch.lap('network')
         camera, on_canvas = self._cameras(frame, raw, letterbox)
         people = find_people(raw, on_canvas, self.parameters.detection.threshold, self.convention)

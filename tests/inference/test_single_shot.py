@@ -55,9 +55,9 @@ class KnownNetwork:
         self.raw.location[query] = [u / w + offset[0], v / w + offset[1]]
         self.raw.log_pixels_per_metre[query] = math.log(K[0][0] / face[2])
 
-    def __call__(self, canvas):
-        self.canvases.append(canvas)
-        return self.raw
+    def __call__(self, canvases):
+        self.canvases += list(canvases)
+        return [self.raw] * len(canvases)
 
 
 def corner_k(f, width, height):

@@ -155,16 +155,18 @@ class _Crowd:
         self.name, self.model = backend.name, backend.model
         self.image_size, self.multiple = backend.image_size, backend.multiple
 
-    def __call__(self, canvas: Any) -> Any:
+    def __call__(self, canvases: Any) -> Any:
+        return [self._crowd(raw, *canvases.shape[1:3]) for raw in self._backend(canvases)]
+
+    def _crowd(self, raw: Any, height: int, width: int) -> Any:
         from anny_ros.inference.backends import RawPeople
 
-        raw = self._backend(canvas)
         rows = np.arange(self._count) % len(raw.confidence)
-        spread = np.linspace(10, canvas.shape[1] - 10, self._count, dtype=np.float32)
+        spread = np.linspace(10, width - 10, self._count, dtype=np.float32)
         return RawPeople(
             hfov=1.0,
             confidence=np.full(self._count, 0.9, np.float32),
-            location=np.stack([spread, np.full_like(spread, canvas.shape[0] / 2)], axis=1),
+            location=np.stack([spread, np.full_like(spread, height / 2)], axis=1),
             log_pixels_per_metre=np.full(self._count, 3.0, np.float32),
             shape=raw.shape[rows],
             pose=raw.pose[rows],

@@ -3,12 +3,13 @@
 """
 Runtimes of the single-shot network behind one small interface.
 
-A backend turns one canvas into the numbers of all queries, with static shapes; thresholds,
-cameras, bodies and the removal of doubles are outside and shared.
+A backend turns canvases into the numbers of all queries, with static shapes; thresholds, cameras,
+bodies and the removal of doubles are outside and shared.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,6 +47,11 @@ class RawPeople:
     appearance: FloatArray
 
 
+def split_pictures(arrays: Sequence[FloatArray]) -> list[RawPeople]:
+    """Make a ``RawPeople`` for each picture from the arrays (B, ...) of the fields."""
+    return [RawPeople(float(hfov), *rows) for hfov, *rows in zip(*arrays, strict=True)]
+
+
 class NetworkBackend(Protocol):
     """
     A loaded network, ready to run.
@@ -66,6 +72,25 @@ class NetworkBackend(Protocol):
     image_size: int
     multiple: int
 
-    def __call__(self, canvas: NDArray[np.uint8]) -> RawPeople:
-        """Run on a canvas (H, W, 3), uint8, red green blue."""
+    def __call__(self, canvases: NDArray[np.uint8]) -> list[RawPeople]:
+        """
+        Run the network.
+
+        Parameters
+        ----------
+        canvases : ndarray, (B, H, W, 3), uint8
+            Red, green, blue. Runtimes prepare themselves for a size H x W, which takes time and
+            memory, so crops of a picture should be as large as the picture's own canvas.
+
+        Returns
+        -------
+        list of RawPeople
+            One for each canvas.
+
+        Raises
+        ------
+        ModelError
+            If the runtime is not ready for canvases of this size; the text has the cure.
+
+        """
         ...

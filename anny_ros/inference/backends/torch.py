@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from anny_ros.errors import ModelError
-from anny_ros.inference.backends import RawPeople
+from anny_ros.inference.backends import RawPeople, split_pictures
 from anny_ros.model.network import normalise, SingleShotNetwork
 from anny_ros.parameters import InferenceParameters
 import numpy as np
@@ -54,12 +54,11 @@ class TorchBackend:
         self.multiple = network.config.canvas_multiple
 
     @torch.inference_mode()
-    def __call__(self, canvas: NDArray[np.uint8]) -> RawPeople:
-        """Run on a canvas (H, W, 3), uint8; see ``NetworkBackend``."""
-        pictures = torch.from_numpy(canvas)[None].to(self.device)
+    def __call__(self, canvases: NDArray[np.uint8]) -> list[RawPeople]:
+        """Run on canvases (B, H, W, 3), uint8; see ``NetworkBackend``."""
+        pictures = torch.from_numpy(canvases).to(self.device)
         output = self.network(normalise(pictures))
-        hfov, *rows = (tensor[0].float().cpu().numpy() for tensor in output)
-        return RawPeople(float(hfov), *rows)
+        return split_pictures([tensor.float().cpu().numpy() for tensor in output])
 
 
 def _choose_device(wanted: str) -> torch.device:

@@ -24,7 +24,7 @@ def canvas(width=96, height=64):
 
 
 def test_numbers_are_those_of_the_network(network):
-    raw = TorchBackend(network)(canvas())
+    raw = TorchBackend(network)(canvas()[None])[0]
     output = network(normalise(torch.from_numpy(canvas())[None]))
     assert raw.hfov == pytest.approx(float(output.hfov[0]))
     for name in output._fields[1:]:
@@ -41,9 +41,9 @@ def test_it_says_what_the_estimator_needs(network):
 
 @pytest.mark.parametrize('dtype', ['float16', 'bfloat16'])
 def test_half_precision_is_for_the_backbone(network, dtype):
-    exact = TorchBackend(network)(canvas())
+    exact = TorchBackend(network)(canvas()[None])[0]
     backend = TorchBackend(network, InferenceParameters(dtype=dtype))
-    raw = backend(canvas())
+    (raw,) = backend(canvas()[None])
     assert raw.pose.dtype == np.float32
     assert network.encoder.backbone.blocks[0].mlp.fc1.weight.dtype == getattr(torch, dtype)
     assert network.full_body_decoder.mlp_dist[0].weight.dtype == torch.float32
@@ -64,7 +64,9 @@ def test_a_gpu_that_is_not_there(network):
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='there is no GPU')
 def test_gpu_agrees_with_cpu(network):
-    exact = TorchBackend(network, InferenceParameters(device='cpu'))(canvas())
-    raw = TorchBackend(network, InferenceParameters(device='cuda', dtype='float32'))(canvas())
+    exact = TorchBackend(network, InferenceParameters(device='cpu'))(canvas()[None])[0]
+    raw = TorchBackend(network, InferenceParameters(device='cuda', dtype='float32'))(
+        canvas()[None]
+    )[0]
     np.testing.assert_allclose(raw.confidence, exact.confidence, atol=1e-4)
     np.testing.assert_allclose(raw.location, exact.location, atol=0.05)
