@@ -11,6 +11,7 @@ the crossing of a row with that edge from the same end points in the same order.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
+Accept = Callable[[IntArray, IntArray], NDArray[np.bool_]]
 
 NEAR = 0.05
 """Distance in metres of the near plane; what is nearer is cut away."""
@@ -83,9 +85,18 @@ def visible_pixels(
     width: int,
     height: int,
     near: float = NEAR,
+    accept: Accept | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int32]]:
     """
     Render like ``rasterise``, but return only the pixels that show something.
+
+    Parameters
+    ----------
+    vertices, triangles, K, width, height, near
+        See ``rasterise``.
+    accept : callable or None
+        Is given pixels (row * width + column) and the triangle at each, and returns which of
+        them are solid, bool; the others are holes (of hair, leaves, nets).
 
     Returns
     -------
@@ -106,7 +117,9 @@ def visible_pixels(
     corners, source = clip_near(vertices, triangles, near)  # (T, 3, 3), (T,)
     buffer = np.zeros(height * width, np.uint64)
     if len(corners):
-        _fill(buffer, *_to_picture(corners, np.asarray(K, np.float64)), source, width, height)
+        _fill(
+            buffer, *_to_picture(corners, np.asarray(K, np.float64)), source, width, height, accept
+        )
     pixel = np.flatnonzero(buffer)
     seen = buffer[pixel]
     depth = np.float32(1.0) / (seen >> np.uint64(32)).astype(np.uint32).view(np.float32)
@@ -207,6 +220,7 @@ def _fill(
     source: IntArray,
     width: int,
     height: int,
+    accept: Accept | None,
 ) -> None:
     """Write spans into the buffer, in batches of bounded size."""
     top = np.clip(np.ceil(uv[:, 0, 1]), 0, height).astype(np.int64)
@@ -235,6 +249,7 @@ def _fill(
                 top[part],
                 num_rows[part],
                 width,
+                accept,
             )
 
 
@@ -247,6 +262,7 @@ def _fill_batch(
     top: IntArray,
     num_rows: IntArray,
     width: int,
+    accept: Accept | None,
 ) -> None:
     """Write the pixels of some triangles; nearer ones win whatever the order."""
     owner = np.repeat(np.arange(len(uv)), num_rows)  # (S,) triangle of each span
@@ -264,7 +280,11 @@ def _fill_batch(
     inverse = np.repeat(at_first - start * step, length) + np.repeat(step, length) * place
     key = inverse.astype(np.float32).view(np.uint32).astype(np.uint64) << np.uint64(32)
     key |= np.repeat(np.uint64(0xFFFFFFFF) - source[owner].astype(np.uint64), length)
-    np.maximum.at(buffer, np.repeat(row * width + first - start, length) + place, key)
+    pixel = np.repeat(row * width + first - start, length) + place
+    if accept is not None:
+        solid = accept(pixel, np.repeat(source[owner], length))
+        pixel, key = pixel[solid], key[solid]
+    np.maximum.at(buffer, pixel, key)
 
 
 def _depth_along_span(

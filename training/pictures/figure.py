@@ -1,0 +1,342 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""Dressed people, ready to be posed: who they are, what they wear, their mesh and its pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from anny_ros.body.phenotype import age_years
+import numpy as np
+from numpy.typing import NDArray
+import torch
+
+from training.pictures import textures
+from training.pictures.base_mesh import BaseMesh
+from training.pictures.pack import DataPack, Garment
+from training.pictures.wardrobe import (
+    BodyFields,
+    fit_garment,
+    Part,
+    plain_clothes,
+    PlainCut,
+    skin_part,
+    vertex_normals,
+)
+
+# Side in metres of the cells that vertices of each level of detail are merged in.
+_CELLS = (0.0, 0.008, 0.018, 0.04)
+
+
+@dataclass(frozen=True)
+class Level:
+    """
+    A mesh of a dressed person at one level of detail, unposed.
+
+    Parameters
+    ----------
+    homogeneous : Tensor, (4, V), float32
+        Vertices in metres and a row of ones.
+    normals : Tensor, (3, V), float32
+    weights : Tensor, (J, V), float32
+    faces : ndarray, (F, 3), int64
+    face_uv : ndarray, (F, 3, 2), float32
+        Atlas coordinates 0..1, v down.
+    one_sided, cut_out : ndarray, (F,), bool
+        Faces that only their outside shows; faces with holes where alpha is low.
+    cell : float, metres
+        Details up to this size are gone.
+
+    """
+
+    homogeneous: torch.Tensor
+    normals: torch.Tensor
+    weights: torch.Tensor
+    faces: NDArray[np.int64]
+    face_uv: NDArray[np.float32]
+    one_sided: NDArray[np.bool_]
+    cut_out: NDArray[np.bool_]
+    cell: float
+
+    @torch.inference_mode()
+    def pose(
+        self, rotations: torch.Tensor, offsets: torch.Tensor
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """
+        Pose the mesh by linear blend skinning.
+
+        Parameters
+        ----------
+        rotations : Tensor, (J, 3, 3), float32
+            Skinning rotations.
+        offsets : Tensor, (J, 3), float32, metres
+            A rest point x on joint j goes to rotations_j x + offsets_j.
+
+        Returns
+        -------
+        vertices, normals : ndarray, (V, 3), float32
+            Normals are not normalised.
+
+        """
+        T = torch.cat([rotations, offsets[..., None]], -1).permute(1, 2, 0).reshape(12, -1)
+        blended = (T @ self.weights).view(3, 4, -1)
+        vertices = (blended * self.homogeneous).sum(1)
+        normals = (blended[:, :3] * self.normals).sum(1)
+        return vertices.T.contiguous().numpy(), normals.T.contiguous().numpy()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """
+    A dressed person.
+
+    Parameters
+    ----------
+    phenotype : ndarray, (6,), float32
+    clothes : str
+        What is worn, in words; equal for people who wear the same.
+    levels : tuple of Level
+        From fine to coarse.
+    atlas : list of ndarray, (S, S, 4), uint8
+        Pictures, from fine to coarse.
+    texel : float, metres
+        About the size of a texel of the finest atlas on the body.
+
+    """
+
+    phenotype: NDArray[np.float32]
+    clothes: str
+    levels: tuple[Level, ...]
+    atlas: list[NDArray[np.uint8]]
+    texel: float
+
+    def level(self, pixel: float) -> Level:
+        """Choose the level of detail for pixels that are ``pixel`` metres wide on the person."""
+        fitting = [level for level in self.levels if level.cell <= pixel]
+        return fitting[-1]
+
+
+@dataclass(frozen=True)
+class Outfit:
+    """
+    What somebody wears, apart from the body that it is fitted to.
+
+    Parameters
+    ----------
+    suit : Garment or None
+        None wears ``plain``.
+    plain : PlainCut or None
+    shoes, hair, hat, eyebrows, eyelashes : Garment or None
+    pictures : dict of str to ndarray
+        By slot of the atlas.
+    name : str
+
+    """
+
+    suit: Garment | None
+    plain: PlainCut | None
+    shoes: Garment | None
+    hair: Garment | None
+    hat: Garment | None
+    eyebrows: Garment | None
+    eyelashes: Garment | None
+    pictures: dict[str, NDArray[np.uint8]]
+    name: str
+
+
+def _choose(items: Any, rng: np.random.Generator) -> Any:
+    return items[rng.integers(len(items))] if len(items) else None
+
+
+def _skin_path(pack: DataPack, phenotype: NDArray[np.float32], rng: np.random.Generator) -> Path:
+    """Draw a skin of fitting age and gender, as far as the split has one; dark ones as often."""
+    years = float(age_years(phenotype[1]))
+    group = 'young' if years < 28 else 'middleage' if years < 58 else 'old'
+    gender = '_female' if rng.random() < phenotype[0] else '_male'
+    dark = rng.random() < 0.35
+    rules = (
+        lambda n: ('darkskinned' in n) == dark,
+        lambda n: n.startswith(group),
+        lambda n: gender in n,
+    )
+    paths = list(pack.skins)
+    for rule in rules:
+        paths = [p for p in paths if rule(p.name)] or paths
+    return Path(_choose(paths, rng))
+
+
+def _plain_cut(years: float, female: bool, rng: np.random.Generator) -> PlainCut:
+    sleeve = float(
+        rng.choice([0.05, 0.35, 0.55, 0.8, 1.5, 1.97], p=[0.06, 0.24, 0.2, 0.08, 0.08, 0.34])
+    )
+    leg = float(rng.choice([0.35, 0.6, 0.95, 1.5, 1.95], p=[0.08, 0.12, 0.1, 0.05, 0.65]))
+    skirt = None
+    if female and years > 2 and rng.random() < 0.3:
+        skirt = float(rng.uniform(0.4, 0.95))
+    waist = float(rng.uniform(0.1, 0.22))
+    return PlainCut(
+        sleeve=sleeve,
+        hem=waist - float(rng.uniform(0.02, 0.2)),
+        collar=float(rng.uniform(0.96, 1.02)),
+        leg=leg,
+        waist=waist,
+        skirt=skirt,
+        looseness=(float(rng.uniform(0.006, 0.02)), float(rng.uniform(0.004, 0.016))),
+    )
+
+
+def draw_outfit(
+    pack: DataPack, phenotype: NDArray[np.float32], rng: np.random.Generator
+) -> Outfit:
+    """
+    Draw clothes, hair, skin and eyes that suit somebody.
+
+    Parameters
+    ----------
+    pack : DataPack
+    phenotype : ndarray, (6,)
+    rng : Generator
+
+    Returns
+    -------
+    Outfit
+
+    """
+    years = float(age_years(phenotype[1]))
+    female = bool(rng.random() < phenotype[0])
+    kinds = pack.garments
+    pictures = {
+        'skin': textures.vary_skin(textures.read_picture(_skin_path(pack, phenotype, rng)), rng)
+    }
+    pictures['eyes'] = textures.read_picture(_choose(pack.eyes, rng))
+    suit = plain = None
+    if rng.random() < 0.5:
+        own = [g for g in kinds['suit'] if g.gender == ('female' if female else 'male')]
+        suit = _choose(own if own and rng.random() < 0.85 else kinds['suit'], rng)
+        if suit.textures:
+            pictures['top'] = textures.vary_cloth(textures.read_picture(suit.textures[0]), rng)
+        else:
+            pictures['top'] = textures.cloth(512, rng)
+    else:
+        plain = _plain_cut(years, female, rng)
+        pictures['top'] = textures.cloth(512, rng, 0.5)
+        jeans = plain.skirt is None and rng.random() < 0.35
+        pictures['bottom'] = textures.denim(256, rng) if jeans else textures.cloth(256, rng, 0.2)
+    shoes = _choose(kinds.get('shoes', ()), rng) if years > 1 and rng.random() < 0.92 else None
+    if shoes is not None:
+        pictures['shoes'] = textures.vary_cloth(textures.read_picture(shoes.textures[0]), rng)
+    colour = textures.hair_colour(years, rng)
+    hat = hair = None
+    bald = 0.35 if years < 1.5 else 0.12 if not female and years > 30 else 0.01
+    if years > 4 and rng.random() < 0.06 and kinds.get('hat'):
+        hat = _choose(kinds['hat'], rng)
+        pictures['hat'] = textures.vary_cloth(
+            textures.read_picture(_choose(hat.textures, rng)), rng
+        )
+    elif rng.random() > bald:
+        long = ('bob', 'braid', 'long', 'ponytail')
+        fits = [h for h in kinds['hair'] if any(w in h.name for w in long) == female]
+        hair = _choose(fits if fits and rng.random() < 0.9 else kinds['hair'], rng)
+        pictures['hair'] = textures.dye_hair(textures.read_picture(hair.textures[0]), colour)
+    eyebrows, eyelashes = (_choose(kinds[k], rng) for k in ('eyebrows', 'eyelashes'))
+    brow = textures.read_picture(eyebrows.textures[0])
+    pictures['eyebrows'] = textures.dye_hair(brow, (0.7 * colour).astype(np.float32))
+    pictures['eyelashes'] = textures.read_picture(eyelashes.textures[0])
+    worn = (suit or plain, shoes, hair, hat)
+    name = ' '.join(getattr(g, 'name', 'plain') for g in worn if g is not None)
+    return Outfit(suit, plain, shoes, hair, hat, eyebrows, eyelashes, pictures, name)
+
+
+def _merge(parts: list[Part]) -> Level:
+    """Join parts into one mesh of the finest level."""
+    first = np.cumsum([0] + [len(p.vertices) for p in parts])
+    vertices = np.concatenate([p.vertices for p in parts])
+    normals = np.concatenate([vertex_normals(p.vertices, p.faces) for p in parts])
+    weights = np.concatenate([p.weights for p in parts])
+    ones = np.ones((1, len(vertices)), np.float32)
+    return Level(
+        homogeneous=torch.as_tensor(np.concatenate([vertices.T, ones]).astype(np.float32)),
+        normals=torch.as_tensor(np.ascontiguousarray(normals.T)),
+        weights=torch.as_tensor(np.ascontiguousarray(weights.T)),
+        faces=np.concatenate([p.faces + n for p, n in zip(parts, first[:-1], strict=True)]),
+        face_uv=np.concatenate([textures.to_atlas(p.face_uv, p.slot) for p in parts]),
+        one_sided=np.concatenate([np.full(len(p.faces), not p.two_sided) for p in parts]),
+        cut_out=np.concatenate([np.full(len(p.faces), p.cut_out) for p in parts]),
+        cell=0.0,
+    )
+
+
+def _coarsen(level: Level, part: NDArray[np.int64], cell: float) -> Level:
+    """Merge the vertices of each part that share a cell; keep one of them for all."""
+    vertices = level.homogeneous[:3].numpy().T
+    grid = np.floor(vertices / cell).astype(np.int64)
+    grid -= grid.min(0)
+    size = grid.max(0) + 1
+    key = ((part * size[0] + grid[:, 0]) * size[1] + grid[:, 1]) * size[2] + grid[:, 2]
+    _, kept, inverse = np.unique(key, return_index=True, return_inverse=True)
+    faces = inverse.reshape(-1)[level.faces]
+    a, b, c = faces.T
+    alive = (a != b) & (b != c) & (c != a)
+    return Level(
+        homogeneous=level.homogeneous[:, kept].contiguous(),
+        normals=level.normals[:, kept].contiguous(),
+        weights=level.weights[:, kept].contiguous(),
+        faces=faces[alive],
+        face_uv=level.face_uv[alive],
+        one_sided=level.one_sided[alive],
+        cut_out=level.cut_out[alive],
+        cell=cell,
+    )
+
+
+def dress(
+    mesh: BaseMesh,
+    fields: BodyFields,
+    eyes: Garment,
+    phenotype: NDArray[np.float32],
+    outfit: Outfit,
+) -> Figure:
+    """
+    Fit an outfit to a body.
+
+    Parameters
+    ----------
+    mesh : BaseMesh
+    fields : BodyFields
+    eyes : Garment
+    phenotype : ndarray, (6,)
+    outfit : Outfit
+
+    Returns
+    -------
+    Figure
+
+    """
+    rest = mesh.rest(phenotype)
+    hidden = fields.is_eye.copy()
+    worn: list[Part] = []
+    if outfit.suit is not None:
+        hidden[outfit.suit.hide] = True
+        worn.append(fit_garment(mesh, rest, outfit.suit))
+    elif outfit.plain is not None:
+        parts, under = plain_clothes(mesh, rest, fields, outfit.plain)
+        hidden |= under
+        worn += parts
+    if outfit.shoes is not None:
+        hidden[outfit.shoes.hide] = True
+    rest_of_it = (outfit.shoes, outfit.hair, outfit.hat, outfit.eyebrows, outfit.eyelashes, eyes)
+    worn += [fit_garment(mesh, rest, g) for g in rest_of_it if g is not None]
+    parts = [skin_part(mesh, rest, hidden), *worn]
+    finest = _merge(parts)
+    part = np.repeat(np.arange(len(parts)), [len(p.vertices) for p in parts])
+    levels = [finest] + [_coarsen(finest, part, cell) for cell in _CELLS[1:]]
+    stature = float(np.ptp(rest[mesh.faces].reshape(-1, 3)[:, 2]))
+    return Figure(
+        phenotype=np.asarray(phenotype, np.float32),
+        clothes=outfit.name,
+        levels=tuple(levels),
+        atlas=textures.make_atlas(outfit.pictures),
+        texel=stature / 450,
+    )

@@ -1,0 +1,249 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""From a scene in the world to one picture with labels; pictures and videos share it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from anny_ros.body import BodyModel
+from anny_ros.geometry.camera import project, scale_camera
+from anny_ros.render.rasterise import visible_pixels
+from anny_ros.types import Camera
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+import torch
+
+from training.pictures.draw import draw_people, Drawing, PosedFigure, SUPERSAMPLE
+from training.pictures.figure import Figure
+from training.pictures.labels import camera_truth, KeypointState, Labels, WorldPoses
+from training.pictures.light import shadow_map, ShadowMap
+from training.pictures.scenery import draw_sky, Scenery
+from training.pictures.surroundings import Canvas, draw_quad, triangles_of
+
+_FAINTEST = 1e-6
+
+
+@dataclass(frozen=True)
+class View:
+    """
+    A camera in the world.
+
+    Parameters
+    ----------
+    camera : Camera
+    R : ndarray, (3, 3), float64
+        From the world (z up) to the optical frame.
+    position : ndarray, (3,), metres
+
+    """
+
+    camera: Camera
+    R: NDArray[np.float64]
+    position: NDArray[np.float64]
+
+    @property
+    def camera_from_world(self) -> NDArray[np.float64]:
+        """Homogeneous transform (4, 4) from the world to the optical frame."""
+        T = np.eye(4)
+        T[:3, :3] = self.R
+        T[:3, 3] = -self.R @ self.position
+        return T
+
+
+@dataclass(frozen=True)
+class Cast:
+    """
+    People of a scene, one row each.
+
+    Parameters
+    ----------
+    identity : ndarray, (N,), int64
+    figures : tuple of N Figure
+    poses : WorldPoses
+
+    """
+
+    identity: NDArray[np.int64]
+    figures: tuple[Figure, ...]
+    poses: WorldPoses
+
+
+@dataclass(frozen=True)
+class Shot:
+    """
+    A rendered scene before the camera's own effects.
+
+    Parameters
+    ----------
+    light : ndarray, (H, W, 3), float32
+        Linear.
+    depth : ndarray, (H, W), float32, metres
+        Along the optical axis; inf where nothing is.
+    labels : Labels
+
+    """
+
+    light: NDArray[np.float32]
+    depth: NDArray[np.float32]
+    labels: Labels
+
+
+def lowest_point(figure: Figure, rotations: torch.Tensor, offsets: torch.Tensor) -> float:
+    """Height in metres of a dressed person's lowest vertex over the root joint."""
+    return float(figure.levels[1].pose(rotations, offsets)[0][:, 2].min())
+
+
+def _pose_figures(cast: Cast, view: View) -> list[PosedFigure]:
+    people = []
+    focal = SUPERSAMPLE * view.camera.K[0, 0]
+    for i, figure in enumerate(cast.figures):
+        depth = (cast.poses.landmarks[i] - view.position) @ view.R[2]
+        pixel = max(float(depth.min()), 0.3) / focal
+        level = figure.level(pixel)
+        vertices, normals = level.pose(cast.poses.skin_rotations[i], cast.poses.skin_offsets[i])
+        vertices = (vertices + cast.poses.translation[i]).astype(np.float32)
+        people.append(PosedFigure(figure, level, vertices, normals))
+    return people
+
+
+def _shadows(body: BodyModel, cast: Cast, scenery: Scenery) -> list[ShadowMap]:
+    casters: list[tuple[Any, Any]] = []
+    for i, figure in enumerate(cast.figures):
+        level = figure.levels[-1]
+        vertices, _ = level.pose(cast.poses.skin_rotations[i], cast.poses.skin_offsets[i])
+        casters.append((vertices + cast.poses.translation[i], level.faces))
+    objects = [q for q in scenery.quads if q.item >= 0]
+    if objects:
+        casters.append(triangles_of(objects))
+    if not casters:
+        return []
+    return [shadow_map(light, casters) for light in scenery.lighting.lights]
+
+
+def render(body: BodyModel, cast: Cast, scenery: Scenery, view: View) -> Shot:
+    """
+    Render a scene.
+
+    Parameters
+    ----------
+    body : BodyModel
+    cast : Cast
+    scenery : Scenery
+    view : View
+
+    Returns
+    -------
+    Shot
+
+    """
+    width, height = view.camera.width, view.camera.height
+    large = scale_camera(view.camera, SUPERSAMPLE * width, SUPERSAMPLE * height)
+    canvas = Canvas(
+        colour=draw_sky(scenery, large, view.R),
+        inverse_depth=np.zeros((large.height, large.width), np.float32),
+        K=large.K,
+        R=view.R,
+        position=view.position,
+    )
+    shadows = _shadows(body, cast, scenery)
+    centre = np.array([q.corners().mean(0) for q in scenery.quads]).reshape(-1, 3)
+    # Near to far, so that what is hidden costs little.
+    for k in np.argsort(np.linalg.norm(centre - view.position, axis=1)):
+        quad = scenery.quads[k]
+        draw_quad(canvas, quad, scenery.textures[quad.texture], scenery.lighting, shadows)
+    drawing = draw_people(canvas, _pose_figures(cast, view), scenery.lighting, shadows)
+    light = cv2.resize(canvas.colour, (width, height), interpolation=cv2.INTER_AREA)
+    # Depth of one of the samples of each pixel: a mean of two surfaces would be neither.
+    inverse = canvas.inverse_depth[::SUPERSAMPLE, ::SUPERSAMPLE]
+    with np.errstate(divide='ignore'):
+        depth = np.where(inverse > _FAINTEST, 1.0 / inverse, np.inf).astype(np.float32)
+    return Shot(light, depth, _labels(body, cast, view, drawing, large))
+
+
+def _labels(body: BodyModel, cast: Cast, view: View, drawing: Drawing, large: Camera) -> Labels:
+    truth = camera_truth(body, cast.poses, view.R, view.position)
+    num = len(cast.identity)
+    owner = drawing.owner.reshape(-1)
+    seen = np.array(
+        [np.count_nonzero(owner[s.pixel] == i) for i, s in enumerate(drawing.silhouettes)]
+    )
+    alone = np.array([len(s.pixel) for s in drawing.silhouettes])
+    boxes = np.zeros((num, 4), np.float32)
+    inside = np.zeros(num, np.float32)
+    for i, figure in enumerate(cast.figures):
+        boxes[i], inside[i] = _extent(figure, cast.poses, i, view, alone[i], large)
+    keypoints_2d = project(truth['keypoints_3d'], view.camera.K)
+    return Labels(
+        identity=cast.identity,
+        keypoints_2d=keypoints_2d.astype(np.float32),
+        keypoint_state=_states(truth, keypoints_2d, drawing, view.camera),
+        bbox=boxes,
+        visible_share=(seen / np.maximum(alone, 1)).astype(np.float32).reshape(num),
+        inside_share=inside,
+        pixels=(seen / SUPERSAMPLE**2).astype(np.float32).reshape(num),
+        **truth,
+    )
+
+
+def _extent(
+    figure: Figure, poses: WorldPoses, i: int, view: View, alone: int, large: Camera
+) -> tuple[NDArray[np.float32], float]:
+    """Box of all of a person, and the share of the silhouette inside the picture."""
+    level = figure.levels[-1]
+    vertices, _ = level.pose(poses.skin_rotations[i], poses.skin_offsets[i])
+    seen = (vertices + poses.translation[i] - view.position) @ view.R.T
+    seen = seen[seen[:, 2] > 0.05]
+    if not len(seen):
+        return np.full(4, np.nan, np.float32), 0.0
+    uv = project(seen, view.camera.K)
+    low, high = uv.min(0), uv.max(0)
+    box = np.concatenate([low, high]).astype(np.float32)
+    if (low > 0).all() and (high < [view.camera.width - 1, view.camera.height - 1]).all():
+        return box, 1.0
+    # Truncated: count the pixels of all of the silhouette on a canvas of its own.
+    span = float((high - low).max())
+    side = 160
+    K = view.camera.K.copy()
+    K[:2] *= side / span
+    K[:2, 2] = side / span * (view.camera.K[:2, 2] - low)
+    everything = (vertices + poses.translation[i] - view.position) @ view.R.T
+    pixel, _, _ = visible_pixels(everything, level.faces, K, side + 1, side + 1)
+    rows, columns = np.divmod(pixel, side + 1)
+    back = np.stack([columns, rows], 1) * (span / side) + low
+    size = np.array([view.camera.width, view.camera.height])
+    inside = ((back >= -0.5) & (back <= size - 0.5)).all(1)
+    return box, float(inside.mean()) if len(inside) else 0.0
+
+
+# How deep under the surface keypoints lie, metres for a stature of 1.7 m: head, trunk, limbs.
+_DEEP = np.array(
+    [0.05, 0.06, 0.06, 0.08, 0.08, *[0.11] * 2, *[0.07] * 4, *[0.16] * 2, *[0.09] * 4]
+)
+
+
+def _states(
+    truth: dict[str, NDArray[Any]],
+    uv: NDArray[np.float64],
+    drawing: Drawing,
+    camera: Camera,
+) -> NDArray[np.uint8]:
+    """Whether each keypoint is seen: compare its depth with what is drawn at its pixel."""
+    height, width = drawing.owner.shape
+    at = SUPERSAMPLE * (np.nan_to_num(uv, nan=-1e6) + 0.5) - 0.5
+    column, row = np.rint(np.clip(at, -1e6, 1e6)).astype(np.int64).transpose(2, 0, 1)
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    column, row = np.clip(column, 0, width - 1), np.clip(row, 0, height - 1)
+    owner = drawing.owner[row, column]
+    with np.errstate(divide='ignore'):
+        depth = 1.0 / drawing.canvas.inverse_depth[row, column]
+    mine = owner == np.arange(len(owner))[:, None]
+    margin = _DEEP * (truth['stature'][:, None] / 1.7)
+    z = truth['keypoints_3d'][..., 2]
+    state = np.full(owner.shape, KeypointState.VISIBLE, np.uint8)
+    state[mine & (depth < z - margin)] = KeypointState.SELF_HIDDEN
+    state[~mine & (depth < z - 0.25 * margin)] = KeypointState.HIDDEN
+    state[~inside | (z <= 0.05)] = KeypointState.OUTSIDE
+    return state
