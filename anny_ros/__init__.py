@@ -30,6 +30,7 @@ _LAZY = {
     'BodyModel': 'anny_ros.body',
     'Estimator': 'anny_ros.inference',
     'Tracker': 'anny_ros.tracking',
+    'Perception': 'anny_ros.perception',
 }
 __all__ = ['__version__', *sorted(_LAZY)]
 

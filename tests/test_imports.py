@@ -24,10 +24,14 @@ MAY_IMPORT = {
     'keypoints': BASE | {'geometry', 'body'},
     'inference': BASE | {'geometry', 'body', 'model', 'keypoints'},
     'tracking': BASE | {'geometry'},
+    'perception': BASE | {'geometry', 'body', 'inference', 'tracking'},
     'render': BASE | {'geometry', 'body'},
     'ros': BASE
-    | {'geometry', 'body', 'model', 'keypoints', 'inference', 'tracking', 'render', 'cli'},
-    'cli': BASE | {'geometry', 'body', 'model', 'keypoints', 'inference', 'tracking', 'render'},
+    | {'geometry', 'body', 'model', 'keypoints', 'inference', 'tracking', 'render', 'cli'}
+    | {'perception'},
+    'cli': BASE
+    | {'geometry', 'body', 'model', 'keypoints', 'inference', 'tracking', 'render'}
+    | {'perception'},
 }
 # The doors from the commands to the node: those that run it or weigh its messages.
 DOORS = (

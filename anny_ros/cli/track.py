@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 import errno
 from pathlib import Path
 import sys
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         overlay = arguments.overlay and writers.add(OverlayVideo(arguments.overlay, source.fps))
 
         from anny_ros.inference import Estimator
-        from anny_ros.tracking import Tracker
+        from anny_ros.perception import Perception
 
         estimator = Estimator.load(arguments.model, parameters)
         recording = None
@@ -75,7 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
 
             triangles = estimator.body.triangles(_RESOLUTION)
             recording = writers.add(RerunFile(arguments.rerun, triangles))
-        job = _Job(source, estimator, Tracker(parameters.tracking), tracks, overlay, recording)
+        perception = Perception(estimator, parameters)
+        job = _Job(source, perception, tracks, overlay, recording)
         interrupted = job.run(arguments.max_frames, arguments.quiet)
     for sentence in source.warnings:
         print(f'anny-ros track: {sentence}', file=sys.stderr)
@@ -90,8 +91,7 @@ class _Job:
     """One recording on its way."""
 
     source: Source
-    estimator: Any
-    tracker: Any
+    perception: Any
     tracks: Any
     overlay: Any
     recording: Any
@@ -139,8 +139,7 @@ class _Job:
         if self.num_frames == 0:
             height, width = frame.rgb.shape[:2]
             self.tracks.header(width, height, self.source.fps, self._model())
-        hinted = replace(frame, expected=self.tracker.expected_boxes())
-        scene = self.tracker.update(self.estimator(hinted))
+        scene = self.perception(frame)
         self.tracks.scene(self.num_frames, scene)
         self._draw(frame, scene)
         self.people.update(scene.ids)
@@ -151,7 +150,7 @@ class _Job:
             return
         from anny_ros.render import draw_scene
 
-        body = self.estimator.body
+        body = self.perception.estimator.body
         vertices = body.vertices(scene.humans, _RESOLUTION)
         if self.overlay:
             self.overlay.picture(draw_scene(frame.rgb, scene, body, _RESOLUTION, vertices))
@@ -161,10 +160,11 @@ class _Job:
     def _model(self) -> dict[str, str]:
         from anny_ros import __version__
 
+        estimator = self.perception.estimator
         return {
-            'name': self.estimator.name,
-            'backend': self.estimator.backend,
-            'body': self.estimator.body.name,
+            'name': estimator.name,
+            'backend': estimator.backend,
+            'body': estimator.body.name,
             'anny_ros': __version__,
         }
 

@@ -5,19 +5,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-import threading
 import time
 
 from anny_ros.errors import InputError
-from anny_ros.inference import Estimator
 from anny_ros.parameters import Parameters
+from anny_ros.perception import Perception
 from anny_ros.ros.cameras import Cameras
 from anny_ros.ros.conversions import stamp_seconds
 from anny_ros.ros.pictures import decode_compressed_image, decode_image
 from anny_ros.ros.publishers import ScenePublisher
 from anny_ros.ros.result import Result, shown_people
 from anny_ros.ros.statistics import Statistics
-from anny_ros.tracking import Tracker
 from anny_ros.types import CameraSource, Frame, Scene, TrackState
 from rclpy.clock import Clock
 from rclpy.impl.rcutils_logger import RcutilsLogger
@@ -35,8 +33,7 @@ class Pipeline:
 
     Parameters
     ----------
-    estimator : Estimator
-    tracker : Tracker
+    perception : Perception
     cameras : Cameras
     publishers : sequence of ScenePublisher
     parameters : Parameters
@@ -49,8 +46,7 @@ class Pipeline:
     def __init__(
         self,
         *,
-        estimator: Estimator,
-        tracker: Tracker,
+        perception: Perception,
         cameras: Cameras,
         publishers: Sequence[ScenePublisher],
         parameters: Parameters,
@@ -60,18 +56,16 @@ class Pipeline:
         self.statistics = Statistics()
         self.parameters = parameters  # replaced by the executor's thread, applied by ours
         self.newest: Result | None = None
-        self._estimator = estimator
-        self._tracker = tracker
+        self._perception = perception
         self._cameras = cameras
         self._publishers = publishers
         self._logger = logger
         self._clock = clock
         self._applied: Parameters | None = None
-        self._reset_wanted = threading.Event()
 
     def reset_tracks(self) -> None:
         """Forget everybody before the next picture."""
-        self._reset_wanted.set()
+        self._perception.reset()
 
     def __call__(self, message: Image | CompressedImage) -> None:
         """Work on one picture; never raises."""
@@ -94,15 +88,9 @@ class Pipeline:
         compressed = isinstance(message, CompressedImage)
         rgb = decode_compressed_image(message) if compressed else decode_image(message)
         camera = self._cameras.camera_for(rgb)
-        expected = self._tracker.expected_boxes()
-        frame = Frame(rgb, stamp_seconds(message.header), camera, expected)
+        frame = Frame(rgb, stamp_seconds(message.header), camera)
         watch.append(time.perf_counter())
-        detections = self._estimator(frame)
-        watch.append(time.perf_counter())
-        if self._reset_wanted.is_set():
-            self._reset_wanted.clear()
-            self._tracker.reset()
-        scene = self._tracker.update(detections)
+        scene = self._perception(frame)
         if scene.reset:
             self._logger.warning(
                 f'time jumped back to {scene.stamp:.3f} s (a bag that starts again?): all tracks '
@@ -111,21 +99,20 @@ class Pipeline:
         watch.append(time.perf_counter())
         shown = shown_people(scene, tentative=parameters.publish.tentative)
         result = Result(
-            message.header, frame, shown, self._estimator.body, parameters.publish.mesh
+            message.header, frame, shown, self._perception.estimator.body, parameters.publish.mesh
         )
         self.newest = result  # first, for whoever asks about what was just received
         for publisher in self._publishers:
             if publisher.wanted():
                 publisher.publish(result)
         watch.append(time.perf_counter())
-        self._count(result, dict(detections.timings_ms), watch)
+        self._count(result, watch)
 
-    def _count(self, result: Result, estimator_ms: dict[str, float], watch: list[float]) -> None:
-        begin, decoded, estimated, tracked, published = watch
+    def _count(self, result: Result, watch: list[float]) -> None:
+        begin, decoded, perceived, published = watch
         stages = {'decode': 1e3 * (decoded - begin)}
-        stages.update(estimator_ms or {'estimate': 1e3 * (estimated - decoded)})
-        stages['track'] = 1e3 * (tracked - estimated)
-        stages['publish'] = 1e3 * (published - tracked)
+        stages.update(result.scene.humans.timings_ms)
+        stages['publish'] = 1e3 * (published - perceived)
         stages['total'] = 1e3 * (published - begin)
         age = self._clock.now() - Time.from_msg(
             result.header.stamp, clock_type=self._clock.clock_type
@@ -143,8 +130,7 @@ class Pipeline:
     def _apply_parameters(self) -> Parameters:
         parameters = self.parameters
         if parameters is not self._applied:
-            self._estimator.parameters = parameters
-            self._tracker.parameters = parameters.tracking
+            self._perception.parameters = parameters
             for publisher in self._publishers:
                 publisher.parameters = parameters
             self._applied = parameters

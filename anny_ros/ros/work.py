@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from anny_ros.inference import Estimator
 from anny_ros.parameters import Parameters
+from anny_ros.perception import Perception
 from anny_ros.ros.cameras import Cameras
 from anny_ros.ros.inputs import image_topic, Inputs
 from anny_ros.ros.mailbox import Mailbox
@@ -48,8 +49,7 @@ class Work:
             parameters.camera.k, image_topic(node, parameters), node.get_logger()
         )
         self.pipeline = Pipeline(
-            estimator=estimator,
-            tracker=tracker,
+            perception=Perception(estimator, parameters, tracker=tracker),
             cameras=self.cameras,
             publishers=publishers,
             parameters=parameters,

@@ -97,10 +97,8 @@ def estimator(monkeypatch):
     """Put the fakes where the commands look for the real ones."""
     inference = types.ModuleType('anny_ros.inference')
     inference.Estimator = FakeEstimator
-    tracking = types.ModuleType('anny_ros.tracking')
-    tracking.Tracker = FakeTracker
+    monkeypatch.setattr('anny_ros.perception.Tracker', FakeTracker)
     monkeypatch.setitem(sys.modules, 'anny_ros.inference', inference)
-    monkeypatch.setitem(sys.modules, 'anny_ros.tracking', tracking)
     monkeypatch.setattr(FakeEstimator, 'fails_at', None)
     return FakeEstimator
 

@@ -88,7 +88,7 @@ def test_a_slow_model_drops_and_counts_and_works_on_the_newest(graph, make):
         return inner(frame)
 
     work.mailbox.put = noted_put
-    pipeline._estimator = type(
+    pipeline._perception.estimator = type(
         'Watched', (), {'__call__': lambda _, frame: estimator(frame), 'body': graph.body}
     )()
     dropped_before = answered_before = 0

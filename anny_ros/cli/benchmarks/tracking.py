@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 import time
 from typing import Any
@@ -47,10 +46,10 @@ def _one(estimator: Any, clip: str, max_frames: int | None) -> dict[str, Any]:
 
     from anny_ros.cli.sources.read_ahead import read_ahead
     from anny_ros.cli.sources.video import VideoSource
-    from anny_ros.tracking import Tracker
+    from anny_ros.perception import Perception
 
     path = Path(str(resources.files('anny_ros') / 'assets' / 'demo' / f'{clip}.mp4'))
-    tracker = Tracker()
+    perception = Perception(estimator)
     stages: defaultdict[str, list[float]] = defaultdict(list)
     start = clock = time.perf_counter()
     frames = read_ahead(VideoSource(path).frames())
@@ -59,17 +58,15 @@ def _one(estimator: Any, clip: str, max_frames: int | None) -> dict[str, Any]:
         if index == _WARM_UP:
             start = time.perf_counter()
         waited = time.perf_counter()
-        detections = estimator(replace(frame, expected=tracker.expected_boxes()))
-        estimated = time.perf_counter()
-        scene = tracker.update(detections)
-        done = time.perf_counter()
+        scene = perception(frame)
+        perceived = time.perf_counter()
         if index >= _WARM_UP:
             stages['wait for picture'].append(1e3 * (waited - clock))
-            for stage, took in detections.timings_ms.items():
+            timings_ms = scene.humans.timings_ms
+            for stage, took in timings_ms.items():
                 stages[stage].append(took)
-            rest = 1e3 * (estimated - waited) - sum(detections.timings_ms.values())
-            stages['rest of estimator'].append(rest)
-            stages['tracker'].append(1e3 * (done - estimated))
+            rest = 1e3 * (perceived - waited) - sum(timings_ms.values())
+            stages['rest of perception'].append(rest)
             count += 1
             people += len(scene)
         clock = time.perf_counter()

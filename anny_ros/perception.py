@@ -1,0 +1,100 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""
+From pictures to tracked people: the one place where estimator and tracker are put together.
+
+The node, ``anny-ros track`` and the benchmarks all go this way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from anny_ros.parameters import Parameters
+from anny_ros.tracking import Tracker
+from anny_ros.types import Frame, Scene
+
+if TYPE_CHECKING:
+    from anny_ros.inference import Estimator
+
+
+class Perception:
+    """
+    An estimator and what carries over from one picture to the next.
+
+    The tracker tells the estimator where people were a moment ago, and gives identities to whom
+    it finds.
+
+    Parameters
+    ----------
+    estimator : Estimator
+    parameters : Parameters or None
+        None takes the estimator's.
+    tracker : Tracker or None
+        One that lives longer than this; None makes one.
+
+    Examples
+    --------
+    >>> perception = Perception(Estimator.load('anny-lite'))
+    >>> scene = perception(Frame(rgb, stamp))
+
+    """
+
+    def __init__(
+        self,
+        estimator: Estimator,
+        parameters: Parameters | None = None,
+        *,
+        tracker: Tracker | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.tracker = Tracker() if tracker is None else tracker
+        self._reset_wanted = threading.Event()
+        self.parameters = estimator.parameters if parameters is None else parameters
+
+    @property
+    def parameters(self) -> Parameters:
+        """May be replaced between pictures; those that are marked dynamic take effect."""
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, parameters: Parameters) -> None:
+        self._parameters = parameters
+        self.estimator.parameters = parameters
+        self.tracker.parameters = parameters.tracking
+
+    def reset(self) -> None:
+        """Forget everything before the next picture; may be called from any thread."""
+        self._reset_wanted.set()
+
+    def __call__(self, frame: Frame) -> Scene:
+        """
+        Find everybody and say who they are.
+
+        Parameters
+        ----------
+        frame : Frame
+            In the order of time; a stamp that is earlier than the last one's resets the tracks.
+            ``expected`` is filled in.
+
+        Returns
+        -------
+        Scene
+            ``humans.timings_ms`` are the estimator's stages (or ``estimate``, if it names none),
+            then ``track``.
+
+        """
+        if self._reset_wanted.is_set():
+            self._reset_wanted.clear()
+            self.tracker.reset()
+        begin = time.perf_counter()
+        detections = self.estimator(replace(frame, expected=self.tracker.expected_boxes()))
+        estimated = time.perf_counter()
+        scene = self.tracker.update(detections)
+        tracked = time.perf_counter()
+        timings_ms = dict(detections.timings_ms) or {'estimate': 1e3 * (estimated - begin)}
+        timings_ms['track'] = 1e3 * (tracked - estimated)
+        return replace(scene, humans=scene.humans.with_timings(timings_ms))

@@ -1,0 +1,93 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""Estimator and tracker put together."""
+
+from dataclasses import replace
+
+from anny_ros import Perception
+from anny_ros.inference import Estimator
+from anny_ros.parameters import Parameters
+from anny_ros.tracking import Tracker
+from anny_ros.types import Camera, Detections, Frame
+import numpy as np
+import pytest
+
+CAMERA = Camera.from_hfov(1.2, 640, 480)
+BLANK = np.zeros((480, 640, 3), np.uint8)
+
+
+class Scripted(Estimator):
+    """Two people who stand 4 m away, one beside the other; notes what it is asked."""
+
+    name, backend = 'scripted', 'none'
+
+    def __init__(self):
+        self.parameters = Parameters()
+        self.frames = []
+        self.timings_ms = {'network': 3.0, 'body': 1.0}
+
+    def __call__(self, frame):
+        self.frames.append(frame)
+        empty = Detections.empty(frame.stamp, frame.camera or CAMERA, num_joints=3)
+        rows = {
+            name: np.zeros((2, *array.shape[1:]), np.float32)
+            for name, array in vars(empty).items()
+            if isinstance(array, np.ndarray)
+        }
+        place = np.array([[-1.0, 0, 4], [1.0, 0, 4]], np.float32)
+        for name in ('position', 'translation', 'head_position', 'ground_position'):
+            rows[name] = place
+        for name in ('joint_positions', 'keypoints_3d'):
+            rows[name] = rows[name] + place[:, None]
+        rows['position_covariance'] = np.tile(0.01 * np.eye(3, dtype=np.float32), (2, 1, 1))
+        rows['score'] = np.full(2, 0.9, np.float32)
+        rows['bbox'] = np.array([[130, 100, 230, 400], [410, 100, 510, 400]], np.float32)
+        rows['stature'] = np.full(2, 1.7, np.float32)
+        rows['stature_stddev'] = np.full(2, 0.1, np.float32)
+        return replace(empty, **rows, timings_ms=self.timings_ms)
+
+
+@pytest.fixture
+def estimator():
+    return Scripted()
+
+
+def test_people_keep_their_ids_and_are_looked_for_where_they_were(estimator):
+    perception = Perception(estimator)
+    scenes = [perception(Frame(BLANK, 0.1 * i, CAMERA)) for i in range(5)]
+    assert len({scene.ids for scene in scenes}) == 1
+    assert estimator.frames[0].expected.shape == (0, 4)
+    np.testing.assert_array_equal(estimator.frames[-1].expected, scenes[-2].humans.bbox)
+    assert estimator.frames[-1].rgb is BLANK
+    assert estimator.frames[-1].camera is CAMERA
+
+
+def test_time_is_told_by_stage(estimator):
+    perception = Perception(estimator)
+    assert list(perception(Frame(BLANK, 0.0)).humans.timings_ms) == ['network', 'body', 'track']
+    estimator.timings_ms = {}
+    assert list(perception(Frame(BLANK, 0.1)).humans.timings_ms) == ['estimate', 'track']
+
+
+def test_parameters_reach_both_from_the_next_picture_on(estimator):
+    wanted = Parameters().with_values({'detection.threshold': 0.7, 'tracking.memory': 9.0})
+    perception = Perception(estimator, wanted)
+    assert estimator.parameters is wanted
+    assert perception.tracker.parameters.memory == 9.0
+    assert Perception(estimator).parameters is wanted
+    perception.parameters = Parameters()
+    assert estimator.parameters.detection.threshold == Parameters().detection.threshold
+    assert perception.tracker.parameters.memory == Parameters().tracking.memory
+
+
+def test_reset_forgets_everybody_before_the_next_picture(estimator):
+    tracker = Tracker(seed=0)
+    perception = Perception(estimator, tracker=tracker)
+    before = perception(Frame(BLANK, 0.0))
+    perception.reset()
+    after = perception(Frame(BLANK, 0.1))
+    assert not set(before.ids) & set(after.ids)
+    assert after.track_numbers.min() > before.track_numbers.max()
+    assert len(estimator.frames[-1].expected) == 0
+    assert set(perception(Frame(BLANK, 0.2)).ids) == set(after.ids)
+    assert perception.tracker is tracker
