@@ -3,17 +3,19 @@
 """
 Say what this machine can run, and what to do about what it cannot.
 
-Leaves with 0 if anny-lite can run here, else with 1.
+Leaves with 0 if anny-lite can run here, else with 1. With --checkpoint: 0 if the file can be used,
+1 if it is another model or has numbers that are not finite, 2 if it cannot be read.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+import shlex
 
-if TYPE_CHECKING:
-    from anny_ros.cli.checks import Check
+from anny_ros.cli.checks import Check
+from anny_ros.errors import ModelError
 
 SUMMARY = 'what this machine can run; each ✗ with its cure'
 
@@ -59,20 +61,54 @@ def _line(found: Check) -> str:
 
 
 def _describe_checkpoint(path: Path) -> int:
-    """Say which network a file of weights is for; 1 if none of ours."""
-    from anny_ros.model.checkpoint import compare, read_state_dict
+    """Say which network a file of weights is for; 1 if it cannot run here."""
+    try:
+        from anny_ros.model.checkpoint import compare, not_finite
+        from anny_ros.model.checkpoint_file import read_checkpoint
+    except ImportError as error:
+        raise ModelError(f'{error.name} is missing; pip install {error.name}') from error
 
-    state = read_state_dict(path)
-    comparison = compare(state)
-    numbers = sum(tensor.numel() for tensor in state.values())
-    finite = all(bool(tensor.isfinite().all()) for tensor in state.values())
-    print(f'{path}: {path.stat().st_size / 1e6:.0f} MB, {len(state)} tensors, {numbers:,} numbers')
-    print(f'  looks like: {comparison.looks_like}')
-    print(f'  {"✓" if comparison.fits else "✗"} {comparison.preset}: {comparison.summary()}')
-    if not finite:
-        print('  ✗ it holds numbers that are not finite\n      → download it again')
-    if comparison.fits and finite:
-        print(f'  use it with --model {path}, or model.checkpoint:={path}')
-    elif not comparison.fits:
-        print('      → take the unchanged multihmr2.pt')
-    return 0 if comparison.fits and finite else 1
+    file = read_checkpoint(path)
+    comparison = compare(file.tensors)
+    name = comparison.config.name
+    size, digest = _size_and_sha256(path)
+    numbers = sum(tensor.numel() for tensor in file.tensors.values())
+    foreign = f' and {file.num_foreign} of body models' if file.num_foreign else ''
+    print(
+        f'{path}: {size / 1e6:.0f} MB, {file.form}, {len(file.tensors)} tensors{foreign}, '
+        f'{numbers:,} numbers ({", ".join(file.dtypes)}), sha256 {digest[:12]}'
+    )
+    if not comparison.fits:
+        says = f'looks like {comparison.looks_like}; of {name}: {comparison.summary()}'
+        print(_line(Check('not usable', False, says, 'take the unchanged multihmr2.pt', True)))
+        return 1
+    broken = not_finite(file.tensors)
+    if broken:
+        says = f'numbers in {len(broken)} tensors are not finite (first: {broken[0]})'
+        print(_line(Check(name, False, says, 'download it again', True)))
+        return 1
+    use = f'use it: anny-ros track INPUT --model {shlex.quote(str(path))}'
+    print(_line(Check(name, True, f'all tensors fit{_recorded(name, digest)}; {use}')))
+    return 0
+
+
+def _size_and_sha256(path: Path) -> tuple[int, str]:
+    digest, size = hashlib.sha256(), 0
+    try:
+        with path.open('rb') as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+                size += len(block)
+    except OSError as error:
+        raise ModelError(f'{path} cannot be read ({error.strerror}); try again') from error
+    return size, digest.hexdigest()
+
+
+def _recorded(name: str, digest: str) -> str:
+    """Compare with the SHA-256 that others record: a hint, as we never saw that file."""
+    from anny_ros.model.checkpoint_kind import RECORDED_SHA256
+
+    if name not in RECORDED_SHA256:
+        return ''
+    found = 'the' if digest == RECORDED_SHA256[name] else 'not the'
+    return f', {found} sha256 that others record for it'

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+import os
 from pathlib import Path
 
 from anny_ros.body import BodyModel
@@ -90,7 +91,7 @@ class Estimator(ABC):
                 f'{parameters.model.name} needs its weights; set model.checkpoint to your '
                 'multihmr2.pt or model.name to anny-lite'
             )
-        if not Path(model).is_file():
+        if not os.path.isfile(model):  # Path.is_file raises where a folder may not be entered
             raise ModelError(
                 f'{model!r} is neither a model name nor a file; use anny-lite or the path of '
                 'your multihmr2.pt'
