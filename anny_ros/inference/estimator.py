@@ -91,7 +91,8 @@ class Estimator(ABC):
                 f'{parameters.model.name} needs its weights; set model.checkpoint to your '
                 'multihmr2.pt or model.name to anny-lite'
             )
-        if not os.path.isfile(model):  # Path.is_file raises where a folder may not be entered
+        # Path.is_file raises where the name is too long or a folder may not be entered.
+        if not os.path.isfile(model):  # noqa: PTH113
             raise ModelError(
                 f'{model!r} is neither a model name nor a file; use anny-lite or the path of '
                 'your multihmr2.pt'

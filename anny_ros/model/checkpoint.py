@@ -21,12 +21,8 @@ from anny_ros.model.heads import FOV_MAX, initial_body_pose
 from anny_ros.model.network import SingleShotNetwork
 from anny_ros.model.position import rope_periods, sine_table
 from anny_ros.model.presets import NetworkConfig, PRESETS
-from anny_ros.model.v1 import (
-    multihmr1_config,
-    Multihmr1Config,
-    Multihmr1Network,
-    useful_rotations,
-)
+from anny_ros.model.v1 import Multihmr1Network, useful_rotations
+from anny_ros.model.v1_config import multihmr1_config, Multihmr1Config
 import torch
 from torch import Tensor
 
