@@ -139,8 +139,9 @@ class _Job:
         if self.num_frames == 0:
             height, width = frame.rgb.shape[:2]
             self.tracks.header(width, height, self.source.fps, self._model())
+        begin = time.perf_counter()
         scene = self.perception(frame)
-        self.tracks.scene(self.num_frames, scene)
+        self.tracks.scene(self.num_frames, scene, 1e3 * (time.perf_counter() - begin))
         self._draw(frame, scene)
         self.people.update(scene.ids)
         self.num_frames += 1

@@ -49,7 +49,7 @@ def test_format_field_by_field(estimator, video, tmp_path):
     assert header['keypoint_names'] == list(COCO_KEYPOINT_NAMES)
     assert [f['index'] for f in frames] == list(range(NUM_FRAMES))
     np.testing.assert_allclose([f['stamp'] for f in frames], np.arange(NUM_FRAMES) / 10, atol=2e-3)
-    assert list(frames[0]) == ['type', 'index', 'stamp', 'camera', 'humans']
+    assert list(frames[0]) == ['type', 'index', 'stamp', 'camera', 'humans', 'took_ms']
     assert frames[0]['camera']['source'] == 'estimated'
     assert np.array(frames[0]['camera']['k']).shape == (9,)
     assert frames[1]['humans'] == []

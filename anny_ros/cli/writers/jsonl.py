@@ -56,9 +56,12 @@ class JsonlWriter:
             }
         )
 
-    def scene(self, index: int, scene: Scene) -> None:
-        """Write the people of one picture, of every state."""
-        self._line(frame_object(index, scene))
+    def scene(self, index: int, scene: Scene, took_ms: float | None = None) -> None:
+        """Write the people of one picture, of every state, and how long it took."""
+        line = frame_object(index, scene)
+        if took_ms is not None:
+            line['took_ms'] = round(took_ms, 2)
+        self._line(line)
 
     def close(self) -> None:
         """Finish the file and put it in its place."""
