@@ -67,17 +67,26 @@ class InferenceParameters:
     )
     backend: str = _declare(
         'auto',
-        'Runtime of the network; auto takes the fastest that is ready on this machine.',
-        choices=('auto', 'torch', 'onnx'),
+        'Runtime of the network; auto takes the fastest that is ready on this machine. onnx and '
+        'tensorrt need a file that `anny-ros build-engine` makes for the size of the picture.',
+        choices=('auto', 'torch', 'onnx', 'tensorrt'),
     )
     dtype: str = _declare(
         'auto',
         'Arithmetic of the backbone; heads, camera and body always run in float32. '
-        'auto is float32 on a CPU and bfloat16 or float16 on a GPU.',
+        'auto is float32 on a CPU and float16 on a GPU.',
         choices=('auto', 'float32', 'float16', 'bfloat16'),
     )
     threads: int = _declare(
         0, 'CPU threads of the networks; 0 takes all cores.', minimum=0, maximum=256
+    )
+    engine_folder: str = _declare(
+        '', 'Folder of what build-engine makes; empty: anny_ros/engines in the cache of the user.'
+    )
+    allow_engine_build: bool = _declare(
+        False,
+        'Build an engine that is missing when the first picture comes, which takes minutes '
+        'without results; false refuses and names the command that builds it.',
     )
 
 
