@@ -253,6 +253,9 @@ class Detections:
         Feature whose cosine tells people apart.
     timings_ms : mapping of str to float, milliseconds
         Where the time went, by stage, in order.
+    candidates : (K, 4), pixels
+        Boxes of whatever else might be a person: scores too low for a row. For those who must
+        not miss anybody, not for those who want people.
 
     Raises
     ------
@@ -284,9 +287,14 @@ class Detections:
     minor_probability: FloatArray
     appearance: FloatArray
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    candidates: FloatArray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
 
     def __post_init__(self) -> None:
         num_people = len(self.score)
+        candidates = np.asarray(self.candidates, np.float32)
+        if candidates.ndim != 2 or candidates.shape[1] != 4:
+            raise ValueError(f'candidates must be (K, 4), got {candidates.shape}')
+        object.__setattr__(self, 'candidates', candidates)
         sizes: dict[str, int] = {}
         for name, row in _ROW_SHAPES.items():
             array = np.asarray(getattr(self, name), dtype=np.float32)
@@ -331,7 +339,7 @@ class Detections:
 
     @staticmethod
     def concatenate(parts: list[Detections]) -> Detections:
-        """Stack rows of several (at least one); stamp, camera and timings are the first one's."""
+        """Stack rows of several (at least one); all that has no rows is the first one's."""
         rows: dict[str, Any] = {
             name: np.concatenate([getattr(p, name) for p in parts]) for name in _ROW_SHAPES
         }

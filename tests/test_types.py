@@ -137,3 +137,13 @@ def test_scene_needs_a_row_for_each_human():
     assert len(Scene(1.5, people.camera, people, **fields)) == 2
     with pytest.raises(ValueError, match='ids must have 2 rows'):
         Scene(1.5, people.camera, people, **{**fields, 'ids': ('abcde',)})
+
+
+def test_candidates_are_boxes_and_go_along_with_rows():
+    boxes = np.array([[1, 2, 3, 4]])
+    people = replace(Detections.empty(0.0, Camera.from_hfov(1.0, 8, 6), 3), candidates=boxes)
+    assert people.candidates.dtype == np.float32
+    np.testing.assert_array_equal(people[[]].candidates, boxes)
+    assert len(Detections.empty(0.0, people.camera, 3).candidates) == 0
+    with pytest.raises(ValueError, match='candidates'):
+        replace(people, candidates=np.zeros(4))
