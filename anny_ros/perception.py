@@ -13,6 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from anny_ros.geometry.field_of_view import FieldOfViewFilter
 from anny_ros.parameters import Parameters
 from anny_ros.tracking import Tracker
 from anny_ros.types import Frame, Scene
@@ -26,11 +27,12 @@ class Perception:
     An estimator and what carries over from one picture to the next.
 
     The tracker tells the estimator where people were a moment ago, and gives identities to whom
-    it finds.
+    it finds. A field of view that the estimator reads from pictures is filtered over time.
 
     Parameters
     ----------
     estimator : Estimator
+        Serves this alone from now on.
     parameters : Parameters or None
         None takes the estimator's.
     tracker : Tracker or None
@@ -52,6 +54,8 @@ class Perception:
     ) -> None:
         self.estimator = estimator
         self.tracker = Tracker() if tracker is None else tracker
+        self._field_of_view = FieldOfViewFilter()
+        estimator.camera_filter = self._field_of_view
         self._reset_wanted = threading.Event()
         self.parameters = estimator.parameters if parameters is None else parameters
 
@@ -90,6 +94,7 @@ class Perception:
         if self._reset_wanted.is_set():
             self._reset_wanted.clear()
             self.tracker.reset()
+            self._field_of_view.reset()
         begin = time.perf_counter()
         detections = self.estimator(replace(frame, expected=self.tracker.expected_boxes()))
         estimated = time.perf_counter()

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     'keypoints': BASE | {'geometry', 'body'},
     'inference': BASE | {'geometry', 'body', 'model', 'keypoints'},
     'tracking': BASE | {'geometry'},
-    'perception': BASE | {'geometry', 'body', 'inference', 'tracking'},
+    'perception': BASE | {'geometry', 'inference', 'tracking'},
     'render': BASE | {'geometry', 'body'},
     'ros': BASE
     | {'geometry', 'body', 'model', 'keypoints', 'inference', 'tracking', 'render', 'cli'}

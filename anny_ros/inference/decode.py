@@ -7,7 +7,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 import math
 
-from anny_ros.errors import ModelError
 from anny_ros.geometry.camera import backproject, Letterbox
 from anny_ros.inference.backends import RawPeople
 from anny_ros.model.pose import joint_rotations, MULTIHMR2, PersonConvention
@@ -57,7 +56,7 @@ def predicted_camera(hfov: float, letterbox: Letterbox) -> Camera:
     Parameters
     ----------
     hfov : float, radians
-        Of the canvas.
+        Of the canvas; finite.
     letterbox : Letterbox
 
     Returns
@@ -65,16 +64,7 @@ def predicted_camera(hfov: float, letterbox: Letterbox) -> Camera:
     Camera
         Source ESTIMATED.
 
-    Raises
-    ------
-    ModelError
-        If the field of view is not finite.
-
     """
-    if not math.isfinite(hfov):
-        raise ModelError(
-            'the network gives numbers that are not finite; set inference.dtype to float32'
-        )
     hfov = min(max(hfov, 0.01), math.pi - 0.01)
     stddev = FOCAL_STDDEV_RATIO * math.sin(hfov)  # d hfov = sin(hfov) * d f / f
     return Camera.from_hfov(

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 import os
 from pathlib import Path
 
@@ -30,6 +31,14 @@ class Estimator(ABC):
     body : BodyModel
     parameters : Parameters
         May be replaced between pictures; parameters that are marked dynamic take effect.
+    camera_filter : callable or None
+        ``(Camera, stamp) -> Camera``, asked where the model reads the camera from the picture
+        itself, before anybody is placed with it: whoever has several pictures of one camera knows
+        it better than a single one does (``Perception``, with a ``FieldOfViewFilter``). A model
+        that only assumes a field of view never asks: its error is the same in every picture, so
+        there is nothing to average.
+    num_rejected : int
+        How often numbers that are not finite were left out.
 
     """
 
@@ -37,6 +46,8 @@ class Estimator(ABC):
     backend: str
     body: BodyModel
     parameters: Parameters
+    camera_filter: Callable[[Camera, float], Camera] | None = None
+    num_rejected: int = 0
 
     @abstractmethod
     def __call__(self, frame: Frame) -> Detections:

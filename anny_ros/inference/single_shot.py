@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+import math
 from pathlib import Path
 
 from anny_ros.body import BodyModel
@@ -133,8 +134,14 @@ class SingleShotEstimator(Estimator):
         if frame.camera is not None or self.parameters.camera.k:
             camera = fallback_camera(frame, self.parameters)
             return camera, letterbox.canvas_camera(camera)
-        on_canvas = predicted_camera(raw.hfov, letterbox)
-        return picture_camera(on_canvas, letterbox), on_canvas
+        if not math.isfinite(raw.hfov):
+            self.num_rejected += 1
+            camera = fallback_camera(frame, self.parameters)
+            return camera, letterbox.canvas_camera(camera)
+        camera = picture_camera(predicted_camera(raw.hfov, letterbox), letterbox)
+        if self.camera_filter is not None:
+            camera = self.camera_filter(camera, frame.stamp)
+        return camera, letterbox.canvas_camera(camera)
 
     def _root_positions(self, people: FoundPeople) -> FloatArray:
         """Where the root joint has to be, (N, 3), so that the anchor is where it was found."""

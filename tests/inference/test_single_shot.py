@@ -147,6 +147,37 @@ def test_a_camera_parameter_beats_the_network(network):
     np.testing.assert_allclose(face_of(estimator, d)[0], face, atol=1e-5)
 
 
+def test_a_camera_that_is_guessed_is_filtered_before_anybody_is_placed(estimator, network):
+    asked = []
+
+    def doubled(camera, stamp):
+        asked.append((camera, stamp))
+        return replace(
+            camera, K=camera.K * [[2], [2], [1]] - [[0, 0, 319.5], [0, 0, 239.5], [0] * 3]
+        )
+
+    face = np.array([0.5, -0.3, 3.0])
+    network.place(0, 0.9, face, PREDICTED)
+    estimator.camera_filter = doubled
+    d = estimator(frame())
+    assert asked[0][0].hfov == pytest.approx(HFOV)
+    assert asked[0][1] == 12.5
+    np.testing.assert_allclose(face_of(estimator, d)[0], face * [1, 1, 2], atol=1e-5)
+    estimator(frame(camera=Camera.from_hfov(1.0, 640, 480)))
+    assert len(asked) == 1
+
+
+def test_a_camera_that_is_no_number_is_counted_and_assumed(estimator, network):
+    network.raw = replace(network.raw, hfov=math.nan)
+    face = np.array([0.1, -0.3, 3.0])
+    network.place(0, 0.9, face, PREDICTED)
+    d = estimator(frame())
+    assert estimator.num_rejected == 1
+    assert d.camera.source == CameraSource.ESTIMATED
+    assert d.camera.hfov == pytest.approx(Parameters().camera.hfov)
+    assert len(d) == 1
+
+
 def test_nobody_has_the_same_shapes_as_somebody(estimator, network):
     nobody = estimator(frame())
     network.place(0, 0.9, np.array([0, 0, 3.0]), PREDICTED)
