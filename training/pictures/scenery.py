@@ -296,6 +296,7 @@ def sample_scenery(
     reach: float,
     backgrounds: tuple[Path, ...],
     objects: list[tuple[str, NDArray[np.float64], float]],
+    half_width: float = 0.0,
 ) -> Scenery:
     """
     Draw a place.
@@ -310,7 +311,9 @@ def sample_scenery(
     backgrounds : tuple of Path
         Pictures of the user's; used for walls and what is far away in half of the places.
     objects : list of (kind, place (2,), yaw)
-        Kinds: box, pole, table, counter, seat:HEIGHT.
+        Kinds: box, pole, table, counter, screen, seat:HEIGHT.
+    half_width : float, metres
+        Rooms reach at least that far to both sides.
 
     Returns
     -------
@@ -344,7 +347,7 @@ def sample_scenery(
                 )
             )
     else:
-        side = rng.uniform(1.5, 6, 2) + 0.35 * reach
+        side = np.maximum(rng.uniform(1.5, 6, 2) + 0.35 * reach, half_width)
         low = np.array([-side[0], view_position[1] - rng.uniform(1, 4)])
         high = np.array([side[1], reach + rng.uniform(0.6, 5.0)])
         tall = max(rng.uniform(2.4, 3.6), view_position[2] + 0.3)
@@ -401,6 +404,9 @@ def make_object(
     if kind == 'pole':
         w, h = rng.uniform(0.08, 0.35), rng.uniform(2.2, 4.0)
         return solid(0, 0, h / 2, (w, w, h))
+    if kind == 'screen':
+        size = np.array([rng.uniform(1.0, 1.5), 0.08, rng.uniform(1.9, 2.1)])
+        return solid(0, 0, size[2] / 2, size)
     if kind == 'counter':
         size = np.array([rng.uniform(0.9, 2.4), rng.uniform(0.4, 0.8), rng.uniform(0.7, 1.2)])
         return solid(0, 0, size[2] / 2, size)
