@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 import importlib.util
 from pathlib import Path
+import sys
 from types import ModuleType
 
 from anny_ros.model import PRESETS, SingleShotNetwork
+from anny_ros.model.v1 import Multihmr1Network
+from anny_ros.model.v1_config import MULTIHMR1_ANNY
 import numpy as np
 import pytest
 import torch
@@ -39,19 +42,52 @@ def make_tiny() -> Callable[..., SingleShotNetwork]:
     return make
 
 
+@pytest.fixture
+def tiny_v1() -> Multihmr1Network:
+    """Every part of Multi-HMR v1, small, random; 6x6 patches."""
+    backbone = replace(
+        MULTIHMR1_ANNY.backbone, width=128, depth=2, num_heads=2, mlp_hidden=96, table_side=6
+    )
+    config = replace(
+        MULTIHMR1_ANNY,
+        backbone=backbone,
+        image_size=14 * 6,
+        decoder_width=32,
+        decoder_depth=2,
+        decoder_heads=2,
+        decoder_hidden=40,
+        head_hidden=24,
+    )
+    network = Multihmr1Network(config)
+    randomise(network, 3)
+    network.encoder.mlp_det[2].bias.data -= 3  # best patches on both sides of the threshold
+    return network.requires_grad_(False).eval()
+
+
 @pytest.fixture(scope='session', name='randomise')
 def randomise_fixture() -> Callable[[torch.nn.Module, int], None]:
     return randomise
 
 
+def load_file(name: str) -> ModuleType:
+    """Import a file beside this one."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f'{name}.py'))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look themselves up there
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope='session')
 def reference() -> ModuleType:
     """The network in slow float64 numpy, reference.py."""
-    path = Path(__file__).with_name('reference.py')
-    spec = importlib.util.spec_from_file_location('network_reference', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_file('reference')
+
+
+@pytest.fixture(scope='session')
+def reference_people() -> ModuleType:
+    """What is before and after the network, reference_people.py."""
+    return load_file('reference_people')
 
 
 @pytest.fixture(scope='session')

@@ -18,26 +18,6 @@ import torch
 
 KEYS = Path(__file__).parents[1] / 'data' / 'multi-hmr2-keys.csv'
 SIDE = 6
-TINY = replace(
-    MULTIHMR1_ANNY,
-    backbone=replace(
-        MULTIHMR1_ANNY.backbone, width=128, depth=2, num_heads=2, mlp_hidden=96, table_side=SIDE
-    ),
-    image_size=14 * SIDE,
-    decoder_width=32,
-    decoder_depth=2,
-    decoder_heads=2,
-    decoder_hidden=40,
-    head_hidden=24,
-)
-
-
-@pytest.fixture
-def tiny(randomise):
-    network = Multihmr1Network(TINY)
-    randomise(network, 3)
-    network.encoder.mlp_det[2].bias.data -= 3  # best patches on both sides of the threshold
-    return network.requires_grad_(False).eval()
 
 
 @pytest.fixture(scope='module')
@@ -184,13 +164,13 @@ def slow_layer(ref, w, name, x, context):
 @pytest.mark.parametrize(
     ('dtype', 'bound'), [(torch.float32, 1e-5), (torch.float64, 1e-9)], ids=['f32', 'f64']
 )
-def test_output_equals_the_reference(tiny, reference, compare, dtype, bound, fused):
-    tiny = tiny.to(dtype)
-    pixels = picture(1, tiny, batch=3)
-    output = (tiny.fuse() if fused else tiny)(pixels)
+def test_output_equals_the_reference(tiny_v1, reference, compare, dtype, bound, fused):
+    tiny_v1 = tiny_v1.to(dtype)
+    pixels = picture(1, tiny_v1, batch=3)
+    output = (tiny_v1.fuse() if fused else tiny_v1)(pixels)
     people = []
     for row, pixel in enumerate(pixels.double().numpy()):
-        wanted = slow_output(reference, tiny, pixel)
+        wanted = slow_output(reference, tiny_v1, pixel)
         count = len(wanted['confidence'])
         people.append(count)
         assert (output.confidence[row] >= DETECTION_THRESHOLD).sum() == count
@@ -205,10 +185,10 @@ def test_output_equals_the_reference(tiny, reference, compare, dtype, bound, fus
     assert (output.confidence > 0).sum() > sum(people)
 
 
-def test_shapes_are_static_and_finite(tiny):
-    pixels = picture(0, tiny)
-    tiny.encoder.mlp_det[2].bias.data -= 50  # nobody at all
-    output = tiny(pixels)
+def test_shapes_are_static_and_finite(tiny_v1):
+    pixels = picture(0, tiny_v1)
+    tiny_v1.encoder.mlp_det[2].bias.data -= 50  # nobody at all
+    output = tiny_v1(pixels)
     shapes = {name: tuple(t.shape) for name, t in output._asdict().items()}
     queries = SIDE**2
     assert shapes == {
@@ -224,49 +204,48 @@ def test_shapes_are_static_and_finite(tiny):
     assert all(bool(tensor.isfinite().all()) for tensor in output)
 
 
-def test_at_most_so_many_people(tiny):
-    few = Multihmr1Network(replace(TINY, num_queries=3)).requires_grad_(False).eval()
-    few.load_state_dict(tiny.state_dict())
-    pixels = picture(1, tiny)
-    everybody, best = tiny(pixels).confidence[0], few(pixels).confidence[0]
+def test_at_most_so_many_people(tiny_v1):
+    few = Multihmr1Network(replace(tiny_v1.config, num_queries=3)).requires_grad_(False).eval()
+    few.load_state_dict(tiny_v1.state_dict())
+    pixels = picture(1, tiny_v1)
+    everybody, best = tiny_v1(pixels).confidence[0], few(pixels).confidence[0]
     assert best.shape == (3,)
     assert torch.equal(best, everybody.sort(descending=True).values[:3])
 
 
-def test_only_the_best_patch_of_its_neighbourhood_counts(tiny, monkeypatch):
+def test_only_the_best_patch_of_its_neighbourhood_counts(tiny_v1, monkeypatch):
     logits = torch.full((1, SIDE, SIDE, 1), -9.0)
     logits[0, 0, 0] = 2.0  # in the corner
     logits[0, 1, 1] = 1.0  # its neighbour
     logits[0, 3, 3] = 1.5  # two apart from the next
     logits[0, 3, 5] = 1.0
-    monkeypatch.setattr(tiny.encoder.mlp_det, 'forward', lambda features: logits)
-    scores = tiny.encoder.detect(torch.zeros(1, SIDE, SIDE, 128))[0]
+    monkeypatch.setattr(tiny_v1.encoder.mlp_det, 'forward', lambda features: logits)
+    scores = tiny_v1.encoder.detect(torch.zeros(1, SIDE, SIDE, 128))[0]
     assert {tuple(p) for p in (scores > 0.3).nonzero().tolist()} == {(0, 0), (3, 3), (3, 5)}
     assert float(scores[3, 3]) == pytest.approx(1 / (1 + np.exp(-1.5)))
     assert float(scores[1, 1]) == 0
 
 
-def test_the_file_says_which_rotations_count(tiny):
-    pixels = picture(1, tiny)
-    before = tiny(pixels).pose.unflatten(-1, (163, 6))
-    tiny.full_body_decoder.useful_rotmat[0, 50] = 0
-    after = tiny(pixels).pose.unflatten(-1, (163, 6))
+def test_the_file_says_which_rotations_count(tiny_v1):
+    pixels = picture(1, tiny_v1)
+    before = tiny_v1(pixels).pose.unflatten(-1, (163, 6))
+    tiny_v1.full_body_decoder.useful_rotmat[0, 50] = 0
+    after = tiny_v1(pixels).pose.unflatten(-1, (163, 6))
     changed = (before != after).any(dim=3).flatten(0, 1).any(dim=0)
     assert changed.nonzero().flatten().tolist() == [50]
     assert torch.equal(after[..., 50, :].unique(dim=1)[0, 0], torch.tensor([1.0, 0, 0, 1, 0, 0]))
 
 
 @pytest.mark.parametrize('size', [(84, 70), (70, 84), (70, 70), (98, 98)])
-def test_pictures_of_another_size_are_refused(tiny, size):
+def test_pictures_of_another_size_are_refused(tiny_v1, size):
     with pytest.raises(ValueError, match='84 pixels square'):
-        tiny(torch.zeros(1, 3, *size))
+        tiny_v1(torch.zeros(1, 3, *size))
 
 
 @pytest.mark.parametrize(
     'config',
     [
         MULTIHMR1_ANNY,
-        TINY,
         replace(
             MULTIHMR1_ANNY,
             backbone=replace(
@@ -278,10 +257,11 @@ def test_pictures_of_another_size_are_refused(tiny, size):
             head_hidden=1024,
         ),
     ],
-    ids=['full', 'tiny', 'small backbone, large picture, wide decoder'],
+    ids=['full', 'small backbone, large picture, wide decoder'],
 )
-def test_sizes_are_read_from_the_weights(config):
+def test_sizes_are_read_from_the_weights(tiny_v1, config):
     assert multihmr1_config(build_network(config, device='meta').state_dict()) == config
+    assert multihmr1_config(tiny_v1.state_dict()) == tiny_v1.config
 
 
 @pytest.mark.parametrize(
@@ -296,7 +276,7 @@ def test_sizes_are_read_from_the_weights(config):
     ],
     ids=['missing', 'one axis', 'odd width', 'bias', 'no axis', 'empty'],
 )
-def test_weights_without_sense_are_held_against_the_published_sizes(tiny, change):
-    state = tiny.state_dict() | change
+def test_weights_without_sense_are_held_against_the_published_sizes(tiny_v1, change):
+    state = tiny_v1.state_dict() | change
     state = {name: tensor for name, tensor in state.items() if tensor is not None}
     assert multihmr1_config(state) == MULTIHMR1_ANNY
