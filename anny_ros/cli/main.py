@@ -19,7 +19,7 @@ from typing import NoReturn
 from anny_ros import __version__
 from anny_ros.errors import AnnyError
 
-VERBS = ('track', 'report', 'demo', 'bench', 'doctor')
+VERBS = ('track', 'report', 'anonymize', 'demo', 'bench', 'doctor')
 
 EXIT_WRONG_INPUT = 2
 EXIT_INTERRUPTED = 130

@@ -45,7 +45,7 @@ class BagSource:
         self._k = k
         self.fps: float | None = None
         self.warnings: list[str] = []
-        self._reader = _open(path)
+        self._reader = open_bag(path)
         self._is_open = True
         try:
             topics = {c.topic: c.msgtype for c in self._reader.connections}
@@ -139,7 +139,7 @@ class BagSource:
             self.warnings.append(sentence)
 
 
-def _open(path: Path) -> Any:
+def open_bag(path: Path) -> Any:
     """Open a bag; whatever the library has against it becomes one sentence."""
     try:
         from rosbags.highlevel import AnyReader
