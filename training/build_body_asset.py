@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from anny_ros.body import asset as body_asset
+from anny_ros.body.phenotype import corners
 from anny_ros.types import PHENOTYPE_NAMES
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,8 @@ _LANDMARK_NAMES = (
 _FACE_CENTRE = 5038  # vertex 5054 of topology anny-full
 _WEIGHT_CUT = 1e-9
 _STATURE_SAMPLES = 4000
+_PART = 512  # vertices: the smaller the fewer shapes, but each part costs some microseconds
+_SHAPE_CUT = 1e-8  # metres
 
 
 def _anny(topology: str) -> Any:
@@ -80,21 +83,70 @@ def _sparse(weights: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np
     return order.astype(np.uint8), (values / values.sum(1, keepdims=True)).astype(np.float32)
 
 
+def _rest_at_corners(model: Any) -> NDArray[np.float64]:
+    """Rest vertices of all combinations of phenotype anchors, (360, V, 3)."""
+    coefficients = _coefficients(model, corners().numpy())
+    offsets = np.tensordot(coefficients, model.blendshapes.numpy(), 1)
+    return np.asarray(model.template_vertices.numpy() + offsets)
+
+
+def _local_basis(
+    coefficients: NDArray[np.float64], rest: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """
+    Find the shapes that a few vertices really have.
+
+    All reachable shapes are weighted means of those at the corners, so an error there bounds the
+    error everywhere.
+
+    Parameters
+    ----------
+    coefficients : (360, B), of the shared basis, at the corners
+    rest : (360, V, 3), metres
+
+    Returns
+    -------
+    basis : (R, 3 V), mixing : (B + 1, R)
+        As in ``asset.Surface``. Small shapes come first and the mean last, which keeps sums in
+        float32 exact.
+
+    """
+    planes = rest.transpose(0, 2, 1).reshape(len(rest), -1)
+    centre, mean = coefficients.mean(0), planes.mean(0)
+    u, s, vt = np.linalg.svd(coefficients - centre, full_matrices=False)
+    reached = s > 1e-13 * s[0]
+    u, s, vt = u[:, reached], s[reached], vt[reached]
+    left, size, right = np.linalg.svd(u.T @ (planes - mean), full_matrices=False)
+    rank = int((size > _SHAPE_CUT).sum())  # u, left and right are orthonormal: no error is larger
+    left, right = left[:, :rank][:, ::-1], (size[:, None] * right)[:rank][::-1]
+    mix = vt.T / s @ left  # (B, R - 1)
+    mixing = np.zeros((len(mix) + 1, rank + 1))
+    mixing[:-1, :-1], mixing[-1, :-1], mixing[-1, -1] = mix, -centre @ mix, 1.0
+    basis = np.concatenate([right, mean[None]])
+    error = np.abs(coefficients @ mixing[:-1] @ basis + mixing[-1] @ basis - planes).max()
+    assert error < 2 * _SHAPE_CUT, f'{error:.1e} m'
+    return basis, mixing
+
+
 def _surface_arrays(
     name: str,
-    template: NDArray[np.float64],
-    basis: NDArray[np.float64],
+    coefficients: NDArray[np.float64],
+    rest: NDArray[np.float64],
     weights: NDArray[np.float64],
     triangles: NDArray[np.int64],
 ) -> dict[str, NDArray[np.generic]]:
     indices, values = _sparse(weights)
-    planes = basis.transpose(0, 2, 1).reshape(len(basis), -1)  # (B, 3 V)
+    parts = [
+        _local_basis(coefficients, rest[:, start : start + _PART])
+        for start in range(0, rest.shape[1], _PART)
+    ]
+    bases, mixing = zip(*parts, strict=True)
+    print(f'{name}: {[len(basis) for basis in bases]} shapes in its parts')
     arrays: dict[str, NDArray[np.generic]] = {
-        'template': template.T.astype(np.float32),
         'triangles': triangles.astype(np.uint16),
         'bone_indices': indices,
         'bone_weights': values,
-        **body_asset.quantise(planes),
+        **body_asset.pack_parts(bases, mixing),
     }
     return {f'{name}.{key}': value for key, value in arrays.items()}
 
@@ -138,20 +190,12 @@ def build(output: Path, seed: int = 0) -> None:
     joint_parents = [-1 if parents[b] < 0 else int(rank[parents[b]]) for b in turned]
     rng = np.random.default_rng(seed)
     phenotypes = rng.random((_STATURE_SAMPLES, 6))
-    corners = rng.random(phenotypes.shape) < 0.5
-    phenotypes[corners] = np.rint(phenotypes[corners])
+    extreme = rng.random(phenotypes.shape) < 0.5
+    phenotypes[extreme] = np.rint(phenotypes[extreme])
 
     weights = _merge(full.dense_vertex_bone_weights.numpy(), rank, len(turned))
     coarse_weights = _merge(coarse.dense_vertex_bone_weights.numpy(), rank, len(turned))
-    # Both topologies have a shape basis of their own; the coarse one is rewritten in the full
-    # one's, so that one vector of coefficients serves both.
-    ours, theirs = (_coefficients(m, phenotypes) for m in (full, coarse))
-    change, *_ = np.linalg.lstsq(ours, theirs, rcond=1e-13)
-    residual = np.abs(
-        (ours @ change - theirs) @ coarse.blendshapes.numpy().reshape(len(theirs.T), -1)
-    )
-    print(f'coarse surface in the full basis: largest error {residual.max():.2e} m')
-    coarse_basis = np.einsum('ab,bvc->avc', change, coarse.blendshapes.numpy(), optimize=True)
+    at_corners = _coefficients(full, corners().numpy())
 
     mask = full.stacked_phenotype_blend_shapes_mask.numpy()
     width = int(mask.sum(1).max())
@@ -170,11 +214,11 @@ def build(output: Path, seed: int = 0) -> None:
         **_landmark_arrays(full, weights),
         **_stature_arrays(full, phenotypes),
         **_surface_arrays(
-            'full', full.template_vertices.numpy(), full.blendshapes.numpy(), weights,
+            'full', at_corners, _rest_at_corners(full), weights,
             full.get_triangular_faces().numpy(),
         ),
         **_surface_arrays(
-            'coarse', coarse.template_vertices.numpy(), coarse_basis, coarse_weights,
+            'coarse', at_corners, _rest_at_corners(coarse), coarse_weights,
             coarse.get_triangular_faces().numpy(),
         ),
     }  # fmt: skip

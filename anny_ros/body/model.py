@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 from anny_ros.body import asset as body_asset
 from anny_ros.body import phenotype as shape
-from anny_ros.body.skeleton import RestBody, RestFrames, Skeleton
+from anny_ros.body.rest_frames import RestFrames
+from anny_ros.body.skeleton import RestBody, Skeleton
 from anny_ros.body.skinning import Skinning
+from anny_ros.errors import ModelError
 from anny_ros.types import Detections, FloatArray
 import numpy as np
 from numpy.typing import NDArray
@@ -52,37 +54,42 @@ class BodyModel:
     Parameters
     ----------
     asset : Asset
+    device : str or torch.device
+        Where to compute. Tensors come in from any device and results go back to it.
 
     """
 
     name = 'anny'
 
-    def __init__(self, asset: body_asset.Asset) -> None:
+    def __init__(self, asset: body_asset.Asset, device: str | torch.device = 'cpu') -> None:
         self.asset = asset
+        self.device = torch.device(device)
         self.joint_names = asset.joint_names
         self.joint_parents: NDArray[np.int32] = asset.joint_parents.astype(np.int32)
         self.landmark_names = asset.landmark_names
-        self.skeleton = Skeleton(asset, dtype=torch.float64)
-        self._frames = RestFrames(asset)
+        self.skeleton = Skeleton(asset, dtype=torch.float64).to(self.device)
+        self._frames = RestFrames(asset).to(self.device)
         self._surface = cache(lambda resolution: body_asset.surface(asset, resolution))
         self._skinning = cache(
-            lambda resolution: Skinning(self._surface(resolution), len(self.joint_names))
+            lambda resolution: Skinning(
+                self._surface(resolution), len(self.joint_names), self.device
+            )
         )
-        stature = (asset.arrays['stature.template'], asset.arrays['stature.basis'])
-        self._stature_template, self._stature_basis = map(torch.as_tensor, stature)
+        self._stature_template = torch.as_tensor(asset.arrays['stature.template']).to(self.device)
+        self._stature_basis = torch.as_tensor(asset.arrays['stature.basis']).to(self.device)
 
     @staticmethod
-    def load(path: Path | None = None) -> BodyModel:
+    def load(path: Path | None = None, device: str = 'cpu') -> BodyModel:
         """
-        Load the shipped asset (or another one); the same path gives the same instance.
+        Load the shipped asset (or another one); the same arguments give the same instance.
 
         Raises
         ------
         ModelError
-            If the file is missing or is not a body asset.
+            If the file is missing or is not a body asset, or if there is no such device.
 
         """
-        return _load(path)
+        return _load(path, device)
 
     def joint_index(self, name: str) -> int:
         """Row of a joint; ValueError if there is no such joint."""
@@ -94,15 +101,15 @@ class BodyModel:
 
     def num_vertices(self, resolution: str) -> int:
         """Count the vertices of a surface, ``full`` or ``coarse``."""
-        return self._surface(resolution).template.shape[1]
+        return self._surface(resolution).num_vertices
 
     def triangles(self, resolution: str) -> NDArray[np.int32]:
         """Return the triangles of a surface, (F, 3) int32, counter-clockwise from outside."""
         return self._surface(resolution).triangles
 
     def rest_surface(self, resolution: str) -> NDArray[np.float32]:
-        """Return the vertices of the template in the rest pose, (V, 3) float32, metres."""
-        return np.ascontiguousarray(self._surface(resolution).template.T, np.float32)
+        """Return the vertices of a mean body in the rest pose, (V, 3) float32, metres."""
+        return self._surface(resolution).mean
 
     def hash(self, resolution: str) -> str:
         """Return 16 hex digits that identify the triangles and joints of a surface."""
@@ -130,13 +137,46 @@ class BodyModel:
 
         """
         rest, frames, world = self._world_aligned(phenotype, rotations)
-        root = None if translation is None else translation.double()
+        root = None if translation is None else self._here(translation)
         posed = self.skeleton.pose(rest, world, root)
+        back = partial(Tensor.to, device=phenotype.device, dtype=torch.float32)
         return PosedBody(
-            posed.joint_positions.float(),
-            (posed.rotations @ frames).float(),
-            posed.landmarks.float(),
+            back(posed.joint_positions), back(posed.rotations @ frames), back(posed.landmarks)
         )
+
+    @torch.inference_mode()
+    def mesh(
+        self,
+        phenotype: Tensor,
+        rotations: Tensor,
+        translation: Tensor,
+        resolution: str = 'coarse',
+    ) -> Tensor:
+        """
+        Make the meshes of bodies.
+
+        Parameters
+        ----------
+        phenotype : Tensor, (N, 6)
+        rotations : Tensor, (N, J, 3, 3)
+            Local-bone rotations.
+        translation : Tensor, (N, 3), metres
+            Where the root joint goes.
+        resolution : str
+            ``full`` or ``coarse``.
+
+        Returns
+        -------
+        Tensor, (N, V, 3), float32, metres, contiguous
+            In the frame of the root's rotation and translation.
+
+        """
+        rest, _, world = self._world_aligned(phenotype, rotations)
+        poses = self.skeleton.joint_poses(rest, world, self._here(translation))
+        # a rest point x goes to G (x - head) + position
+        carried = poses[..., :3] @ rest.heads[..., None]
+        transforms = torch.cat([poses[..., :3], poses[..., 3:] - carried], -1).float()
+        return self._skinning(resolution)(rest.coefficients, transforms).to(phenotype.device)
 
     @torch.inference_mode()
     def rest_frames(self, phenotype: Tensor) -> Tensor:
@@ -153,8 +193,8 @@ class BodyModel:
             Columns are the axes of the bone's frame in rest axes.
 
         """
-        frames: Tensor = self._frames(self.skeleton.coefficients(phenotype.double()))
-        return frames
+        frames: Tensor = self._frames(self.skeleton.coefficients(self._here(phenotype)))
+        return frames.to(phenotype.device)
 
     @torch.inference_mode()
     def local_from_world(self, phenotype: Tensor, world: Tensor) -> Tensor:
@@ -194,16 +234,9 @@ class BodyModel:
             Optical frame.
 
         """
-        phenotype, rotations, translation = map(
-            torch.as_tensor, (detections.phenotype, detections.rotations, detections.translation)
-        )
-        rest, _, world = self._world_aligned(phenotype, rotations)
-        posed = self.skeleton.pose(rest, world, translation.double())
-        carried = (posed.rotations @ rest.heads[..., None])[..., 0]
-        offsets = (posed.joint_positions - carried).float()
-        skinning = self._skinning(resolution)
-        out = skinning(rest.coefficients.float(), posed.rotations.float(), offsets)
-        return np.ascontiguousarray(out.numpy())
+        rows = (detections.phenotype, detections.rotations, detections.translation)
+        phenotype, rotations, translation = map(torch.as_tensor, rows)
+        return self.mesh(phenotype, rotations, translation, resolution).numpy()
 
     @torch.inference_mode()
     def world_rotations(self, detections: Detections) -> NDArray[np.float32]:
@@ -218,7 +251,7 @@ class BodyModel:
 
         """
         phenotype, rotations = map(torch.as_tensor, (detections.phenotype, detections.rotations))
-        return self._world_aligned(phenotype, rotations)[2].float().numpy()
+        return self._world_aligned(phenotype, rotations)[2].float().cpu().numpy()
 
     @torch.inference_mode()
     def body_orientation(self, detections: Detections) -> NDArray[np.float32]:
@@ -250,9 +283,9 @@ class BodyModel:
             From the lowest to the highest vertex.
 
         """
-        c = self.skeleton.coefficients(torch.as_tensor(np.asarray(phenotype, np.float64)))
+        c = self.skeleton.coefficients(self._here(torch.as_tensor(phenotype)))
         z = self._stature_template + c @ self._stature_basis
-        return (z.amax(1) - z.amin(1)).float().numpy()
+        return (z.amax(1) - z.amin(1)).float().cpu().numpy()
 
     def age_years(self, phenotype: FloatArray) -> NDArray[np.float32]:
         """Convert the age column of phenotypes (N, 6) to years (N,), float32."""
@@ -267,14 +300,21 @@ class BodyModel:
                 f'rotations must be (N, {len(self.joint_names)}, 3, 3), got '
                 f'{tuple(rotations.shape)}'
             )
-        rest = self.skeleton.rest(phenotype.double())
+        rest = self.skeleton.rest(self._here(phenotype))
         Q = self._frames(rest.coefficients)
-        D = rotations.double()
+        D = self._here(rotations)
         world = Q @ D @ Q.transpose(-1, -2)
         world[:, 0] = D[:, 0] @ Q[:, 0].transpose(-1, -2)
         return rest, Q, world
 
+    def _here(self, values: Tensor) -> Tensor:
+        return values.to(self.device, torch.float64)
+
 
 @lru_cache(maxsize=4)
-def _load(path: Path | None) -> BodyModel:
-    return BodyModel(body_asset.load(path))
+def _load(path: Path | None, device: str) -> BodyModel:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA raises the latter
+        raise ModelError(f'there is no device {device!r} here; take cpu ({error})') from error
+    return BodyModel(body_asset.load(path), device)

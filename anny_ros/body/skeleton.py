@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from anny_ros.body.asset import Asset
-from anny_ros.body.phenotype import shape_coefficients
+from anny_ros.body.phenotype import ShapeSpace
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -83,12 +83,13 @@ class Skeleton(torch.nn.Module):
 
     """
 
-    variations: Tensor
-    projection: Tensor
-    heads: Tensor
-    heads_basis: Tensor
-    points: Tensor
-    points_basis: Tensor
+    template: Tensor
+    basis: Tensor
+    above: Tensor
+    by_depth: Tensor
+    from_depth: Tensor
+    parent: Tensor
+    last_row: Tensor
     point_joint: Tensor
     point_weight: Tensor
     point_sums: Tensor
@@ -110,16 +111,24 @@ class Skeleton(torch.nn.Module):
         parents = [asset.joint_parents[i] for i in index]
         self.parents = tuple(-1 if p < 0 else rank[p] for p in parents)
         self.landmark_names = asset.landmark_names
-        self.levels = self._levels(self.parents)
         self._dtype = dtype
-        arrays, keep = asset.arrays, self._keep
-        keep('variations', arrays['shape.variations'].astype(np.int64), torch.int64)
-        keep('projection', arrays['shape.projection'])
+        keep = self._keep
+        self._order_by_depth()
+        keep('last_row', np.array([0.0, 0.0, 0.0, 1.0]))
+        arrays = asset.arrays
+        self.shape_space = ShapeSpace(
+            torch.as_tensor(arrays['shape.variations'].astype(np.int64)),
+            torch.as_tensor(arrays['shape.projection'].copy()),
+            dtype,
+        )
+        points, points_basis = self._merge_points(asset, rank)
         heads = arrays['skeleton.heads'][index]
         heads_basis = arrays['skeleton.heads_basis'][:, index]
-        keep('heads', heads)
-        keep('heads_basis', heads_basis.reshape(len(heads_basis), -1))
-        self._merge_points(asset, rank)
+        keep('template', np.concatenate([heads, points]).reshape(-1))
+        keep(
+            'basis',
+            np.concatenate([heads_basis, points_basis], 1).reshape(len(heads_basis), -1),
+        )
 
     @staticmethod
     def _nearest_turned(asset: Asset, index: list[int]) -> list[int]:
@@ -129,24 +138,30 @@ class Skeleton(torch.nn.Module):
             rank.append(index.index(i) if i in index else rank[parent])
         return rank
 
-    @staticmethod
-    def _levels(parents: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
-        """Joints by depth, with their parents, for level-wise products."""
+    def _order_by_depth(self) -> None:
+        """Sort joints by depth: a level is then a slice, its parents are in the one before."""
         depth: list[int] = []
-        for parent in parents:
+        for parent in self.parents:
             depth.append(0 if parent < 0 else depth[parent] + 1)
-        levels = []
-        for d in range(1, max(depth) + 1):
-            joints = [j for j, k in enumerate(depth) if k == d]
-            levels.append((torch.tensor(joints), torch.tensor([parents[j] for j in joints])))
-        return levels
+        order = sorted(range(self.num_joints), key=lambda j: depth[j])
+        place = np.argsort(order)
+        self._levels = [depth.count(d) for d in range(max(depth) + 1)]
+        starts = np.cumsum([0, *self._levels])
+        above = [0 if d == 0 else place[self.parents[j]] - starts[d - 1] for d, j in
+                 ((depth[j], j) for j in order)]  # fmt: skip
+        self._keep('above', np.array(above), torch.int64)
+        self._keep('by_depth', np.array(order), torch.int64)
+        self._keep('from_depth', place, torch.int64)
+        self._keep('parent', np.maximum(self.parents, 0), torch.int64)
 
     def _keep(self, name: str, values: NDArray[Any], dtype: torch.dtype | None = None) -> None:
         tensor = torch.as_tensor(values.copy()).to(dtype or self._dtype)
         self.register_buffer(name, tensor, persistent=False)
 
-    def _merge_points(self, asset: Asset, rank: list[int]) -> None:
-        """Sum the points of one landmark that hang on the same turned joint."""
+    def _merge_points(
+        self, asset: Asset, rank: list[int]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Sum the points of one landmark on the same turned joint: (P, 3) and (B, P, 3)."""
         arrays, keep = asset.arrays, self._keep
         joints = np.array(rank)[arrays['landmark.joint'].astype(np.int64)]
         pairs = np.stack([arrays['landmark.index'].astype(np.int64), joints], 1)
@@ -160,11 +175,10 @@ class Skeleton(torch.nn.Module):
         np.add.at(basis, inverse, arrays['landmark.basis'].transpose(1, 0, 2))
         sums = np.zeros((len(asset.landmark_names), len(unique)))
         sums[unique[:, 0], np.arange(len(unique))] = 1.0
-        keep('points', template)
-        keep('points_basis', basis.transpose(1, 0, 2).reshape(basis.shape[1], -1))
         keep('point_joint', unique[:, 1], torch.int64)
         keep('point_weight', weight)
         keep('point_sums', sums)
+        return template, basis.transpose(1, 0, 2)
 
     @property
     def num_joints(self) -> int:
@@ -173,7 +187,8 @@ class Skeleton(torch.nn.Module):
 
     def coefficients(self, phenotype: Tensor) -> Tensor:
         """Make the coefficients of the shape basis, (N, B), of phenotypes (N, 6)."""
-        return shape_coefficients(phenotype, self.variations, self.projection)
+        coefficients: Tensor = self.shape_space(phenotype)
+        return coefficients
 
     def rest(self, phenotype: Tensor) -> RestBody:
         """
@@ -189,15 +204,15 @@ class Skeleton(torch.nn.Module):
 
         """
         c = self.coefficients(phenotype)
-        heads = self.heads + (c @ self.heads_basis).view(len(c), *self.heads.shape)
-        points = self.points + (c @ self.points_basis).view(len(c), *self.points.shape)
-        return RestBody(c, heads, points)
+        num_rows = self.num_joints + len(self.point_joint)
+        both = torch.addmm(self.template, c, self.basis).view(len(c), num_rows, 3)
+        return RestBody(c, both[:, : self.num_joints], both[:, self.num_joints :])
 
-    def pose(
+    def joint_poses(
         self, rest: RestBody, rotations: Tensor, translation: Tensor | None = None
-    ) -> PosedSkeleton:
+    ) -> Tensor:
         """
-        Pose bodies.
+        Pose joints alone.
 
         Parameters
         ----------
@@ -210,74 +225,45 @@ class Skeleton(torch.nn.Module):
 
         Returns
         -------
-        PosedSkeleton
+        Tensor, (N, J, 3, 4)
+            Skinning rotation G and position of each joint.
 
         """
-        offsets = rest.heads.clone()
-        parents = list(self.parents)
-        offsets[:, 1:] = rest.heads[:, 1:] - rest.heads[:, parents[1:]]
-        turned: list[Tensor] = [rotations[:, 0]] + [rotations[:, 0]] * (self.num_joints - 1)
-        zero = torch.zeros_like(offsets[:, 0]) if translation is None else translation
-        position: list[Tensor] = [zero] * self.num_joints
-        for joints, above in self.levels:
-            up = torch.stack([turned[p] for p in above.tolist()], 1)  # (N, K, 3, 3)
-            base = torch.stack([position[p] for p in above.tolist()], 1)  # (N, K, 3)
-            here = base + (up @ offsets[:, joints, :, None])[..., 0]
-            g = up @ rotations[:, joints]
-            for k, j in enumerate(joints.tolist()):
-                turned[j], position[j] = g[:, k], here[:, k]
-        G = torch.stack(turned, 1)  # (N, J, 3, 3)
-        heads = torch.stack(position, 1)  # (N, J, 3)
-        j = self.point_joint
-        lever = rest.points - self.point_weight[:, None] * rest.heads[:, j]
-        points = (G[:, j] @ lever[..., None])[..., 0] + self.point_weight[:, None] * heads[:, j]
-        return PosedSkeleton(G, heads, self.point_sums @ points, points)
+        N, J = rotations.shape[:2]
+        root = torch.zeros_like(rest.heads[:, 0]) if translation is None else translation
+        bones = rest.heads[:, 1:] - rest.heads.index_select(1, self.parent[1:])
+        offsets = torch.cat([root[:, None], bones], 1)
+        last_row = self.last_row.expand(N, J, 1, 4)
+        local = torch.cat([torch.cat([rotations, offsets[..., None]], -1), last_row], -2)
+        local = local.transpose(0, 1).index_select(0, self.by_depth)  # (J, N, 4, 4)
+        level, *levels = local.split(self._levels)
+        posed = [level[..., :3, :]]  # (K, N, 3, 4) a level of K joints
+        for level, above in zip(levels, self.above.split(self._levels)[1:], strict=True):
+            up = posed[-1].index_select(0, above).flatten(0, 1)
+            posed.append(torch.bmm(up, level.flatten(0, 1)).view(len(above), N, 3, 4))
+        return torch.cat(posed).transpose(0, 1).index_select(1, self.from_depth)
 
-
-class RestFrames(torch.nn.Module):
-    """
-    Rest orientation Q of each joint, which depends on the shape.
-
-    Notes
-    -----
-    The bone's direction y is turned to by the smallest rotation from (0, 1, 0), then the roll
-    follows (Anny). With k = 1 / (1 + y_y) that rotation is closed; for bones that point down
-    (y_y < 0) the equal form k = (1 - y_y) / (y_x^2 + y_z^2) does not cancel. Runs in float64.
-
-    """
-
-    bones: Tensor
-    basis: Tensor
-    rolls: Tensor
-
-    def __init__(self, asset: Asset) -> None:
-        super().__init__()
-        arrays = asset.arrays
-        bones = arrays['skeleton.tails'] - arrays['skeleton.heads']
-        basis = arrays['skeleton.tails_basis'] - arrays['skeleton.heads_basis']
-        self.register_buffer('bones', torch.as_tensor(bones), False)
-        self.register_buffer('basis', torch.as_tensor(basis.reshape(len(basis), -1)), False)
-        self.register_buffer('rolls', torch.as_tensor(arrays['skeleton.rolls'].copy()), False)
-
-    def forward(self, coefficients: Tensor) -> Tensor:
+    def pose(
+        self, rest: RestBody, rotations: Tensor, translation: Tensor | None = None
+    ) -> PosedSkeleton:
         """
-        Make rest orientations.
+        Pose bodies: their joints and landmarks.
 
         Parameters
         ----------
-        coefficients : Tensor, (N, B), float64
-            Of the shape basis.
+        rest : RestBody
+        rotations : Tensor, (N, J, 3, 3)
+        translation : Tensor, (N, 3), metres, or None
+            As in ``joint_poses``.
 
         Returns
         -------
-        Tensor, (N, J, 3, 3), float64
-            Columns are the axes of the bone's frame in rest axes.
+        PosedSkeleton
 
         """
-        along = (coefficients @ self.basis).view(len(coefficients), *self.bones.shape)
-        bones = self.bones + along
-        x, y, z = (bones / bones.norm(dim=-1, keepdim=True)).unbind(-1)
-        side = (x * x + z * z).clamp_min(torch.finfo(torch.float64).tiny)
-        k = torch.where(y < 0, (1 - y) / side, 1 / (1 + y).clamp_min(0.5))
-        rows = (1 - x * x * k, x, -x * z * k, -x, y, -z, -x * z * k, z, 1 - z * z * k)
-        return torch.stack(rows, -1).unflatten(-1, (3, 3)) @ self.rolls
+        poses = self.joint_poses(rest, rotations, translation)
+        j, weight = self.point_joint, self.point_weight[:, None]
+        lever = rest.points - weight * rest.heads.index_select(1, j)
+        on = poses.index_select(1, j)  # (N, P, 3, 4)
+        points = (on[..., :3] @ lever[..., None])[..., 0] + weight * on[..., 3]
+        return PosedSkeleton(poses[..., :3], poses[..., 3], self.point_sums @ points, points)

@@ -6,62 +6,94 @@ from __future__ import annotations
 
 from anny_ros.body.asset import Surface
 import numpy as np
+from numpy.typing import NDArray
 import torch
 from torch import Tensor
 
 
-class Skinning(torch.nn.Module):
+class Skinning:
     """
     A surface over the shape basis, skinned to J joints.
 
-    Vertices are held as planes (3, V): each person costs one product (12, J)(J, V) and three
-    multiply-adds over contiguous rows.
+    The surface is worked off in parts, small enough that whatever lies between shape and result
+    stays in a core's cache. A part has a shape basis of its own and needs only the few joints that
+    move it. Vertices are planes (3, V): two products of matrices, then multiply-adds over
+    contiguous rows.
 
     Parameters
     ----------
     surface : Surface
     num_joints : int
+    device : torch.device
+        Anything but a CPU gets all parts in one: it has room for them, and many small steps
+        would only delay it.
 
     """
 
-    template: Tensor
-    basis: Tensor
-    weights: Tensor
-
-    def __init__(self, surface: Surface, num_joints: int) -> None:
-        super().__init__()
-        num_vertices = surface.template.shape[1]
-        weights = np.zeros((num_vertices, num_joints), np.float32)
+    def __init__(self, surface: Surface, num_joints: int, device: torch.device) -> None:
+        bases, mixing = list(surface.bases), list(surface.mixing)
+        if device.type != 'cpu':
+            bases, mixing = _merge(bases, mixing)
+        self._ranks = [len(basis) for basis in bases]
+        self._sizes = [basis.shape[1] // 3 for basis in bases]
+        weights = np.zeros((surface.num_vertices, num_joints), np.float32)
         np.put_along_axis(weights, surface.bone_indices, surface.bone_weights, 1)
-        self.register_buffer('template', torch.as_tensor(surface.template.copy()), False)
-        self.register_buffer('basis', torch.as_tensor(surface.basis), False)
-        self.register_buffer('weights', torch.as_tensor(weights.T.copy()), False)  # (J, V)
+        by_part = np.split(weights, np.cumsum(self._sizes)[:-1])
+        joints = [np.flatnonzero(part.any(0)) for part in by_part]
+        self._num_joints = [len(j) for j in joints]
+        joined = torch.as_tensor(np.concatenate(mixing, 1)).to(device)
+        self._mixing, self._mixing_offset = joined[:-1].contiguous(), joined[-1].clone()
+        self._joints = torch.as_tensor(np.concatenate(joints)).to(device)
+        self._bases = [torch.as_tensor(basis).to(device) for basis in bases]  # (R, 3 V)
+        self._weights = [
+            torch.as_tensor(np.ascontiguousarray(part[:, moved_by].T)).to(device)  # (J', V)
+            for part, moved_by in zip(by_part, joints, strict=True)
+        ]
 
-    def forward(self, coefficients: Tensor, rotations: Tensor, offsets: Tensor) -> Tensor:
+    def __call__(self, coefficients: Tensor, transforms: Tensor) -> Tensor:
         """
         Skin bodies.
 
         Parameters
         ----------
-        coefficients : Tensor, (N, B), float32
-        rotations : Tensor, (N, J, 3, 3), float32
-            Skinning rotations G.
-        offsets : Tensor, (N, J, 3), float32, metres
-            Skinning translations: a rest point x on joint j goes to G_j x + offset_j.
+        coefficients : Tensor, (N, B), float64
+        transforms : Tensor, (N, J, 3, 4), float32
+            Rotation and translation: a rest point x on joint j goes to R_j x + t_j (metres).
 
         Returns
         -------
-        Tensor, (N, V, 3), float32, metres
-            A view of planes (N, 3, V): not contiguous.
+        Tensor, (N, V, 3), float32, metres, contiguous
 
         """
-        num_people, num_vertices = len(coefficients), self.template.shape[1]
-        rest = torch.addmm(self.template.reshape(1, -1), coefficients, self.basis)
-        rest = rest.view(num_people, 3, num_vertices)
-        T = torch.cat([rotations, offsets[..., None]], -1)  # (N, J, 3, 4)
-        T = T.permute(0, 2, 3, 1).reshape(num_people * 12, len(self.weights))
-        blended = (T @ self.weights).view(num_people, 3, 4, num_vertices)  # (N, 3, 4, V)
-        out = blended[:, :, 3]
-        for axis in range(3):
-            out = torch.addcmul(out, blended[:, :, axis], rest[:, None, axis])
-        return out.transpose(1, 2)
+        N = len(coefficients)
+        own = torch.addmm(self._mixing_offset, coefficients, self._mixing).float()
+        T = transforms.permute(3, 0, 2, 1).flatten(0, 2)  # (4 N 3, J)
+        T = T.index_select(1, self._joints)
+        out = transforms.new_empty(N, sum(self._sizes), 3)
+        parts = zip(
+            own.split(self._ranks, 1),
+            T.split(self._num_joints, 1),
+            self._bases,
+            self._weights,
+            out.transpose(1, 2).split(self._sizes, 2),
+            strict=True,
+        )
+        for c, T_part, basis, weights, planes in parts:
+            size = planes.shape[2]
+            rest = torch.mm(c, basis).view(N, 3, 1, size)
+            blended = torch.mm(T_part, weights).view(4, N, 3, size)
+            x, y, z = rest.unbind(1)
+            by_x, by_y, by_z, moved = blended.unbind()
+            planes.copy_(moved.addcmul_(by_x, x).addcmul_(by_y, y).addcmul_(by_z, z))
+        return out
+
+
+def _merge(
+    bases: list[NDArray[np.float32]], mixing: list[NDArray[np.float64]]
+) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float64]]]:
+    """Join all parts into one, over the shared coefficients themselves."""
+    shared = [
+        (mix @ basis).reshape(len(mix), 3, -1) for mix, basis in zip(mixing, bases, strict=True)
+    ]
+    basis = np.concatenate(shared, 2).reshape(len(shared[0]), -1)
+    return [basis.astype(np.float32)], [np.eye(len(basis))]
