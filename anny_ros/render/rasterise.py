@@ -114,12 +114,12 @@ def visible_pixels(
         raise ValueError(f'triangles must be (F, 3), got {triangles.shape}')
     if width <= 0 or height <= 0:
         raise ValueError(f'picture size must be positive, got {width}x{height}')
-    corners, source = clip_near(vertices, triangles, near)  # (T, 3, 3), (T,)
+    K = np.asarray(K, np.float64)
     buffer = np.zeros(height * width, np.uint64)
-    if len(corners):
-        _fill(
-            buffer, *_to_picture(corners, np.asarray(K, np.float64)), source, width, height, accept
-        )
+    if len(triangles):
+        uv, inverse, source = _projected(vertices, triangles, K, near)
+        kept = _reaching(uv, width, height)
+        _fill(buffer, uv[kept], inverse[kept], source[kept], width, height, accept)
     pixel = np.flatnonzero(buffer)
     seen = buffer[pixel]
     depth = np.float32(1.0) / (seen >> np.uint64(32)).astype(np.uint32).view(np.float32)
@@ -203,14 +203,33 @@ def _cross(a: FloatArray, b: FloatArray, near: float) -> FloatArray:
     return point
 
 
-def _to_picture(corners: FloatArray, K: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Project to (T, 3, 2) pixels and (T, 3) inverse depths, corners sorted by row."""
-    inverse = 1.0 / corners[:, :, 2]  # (T, 3)
-    points = corners @ K.T
-    uv = np.clip(points[:, :, :2] * inverse[:, :, None], -_FARTHEST_PX, _FARTHEST_PX)
-    order = np.argsort(uv[:, :, 1], axis=1, kind='stable')
-    uv = np.take_along_axis(uv, order[:, :, None], axis=1)
-    return uv, np.take_along_axis(inverse, order, axis=1)
+def _projected(
+    vertices: FloatArray, triangles: IntArray, K: FloatArray, near: float
+) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Corners (T, 3, 2) in pixels, their inverse depths (T, 3), and where each comes from."""
+    source: IntArray = np.arange(len(triangles))
+    points = vertices
+    if not ((vertices[:, 2] >= near).all() and np.isfinite(vertices).all()):
+        corners, source = clip_near(vertices, triangles, near)  # (T, 3, 3), (T,)
+        points, triangles = corners.reshape(-1, 3), np.arange(3 * len(corners)).reshape(-1, 3)
+    inverse = 1.0 / points[:, 2]
+    uv = np.clip((points @ K[:2].T) * inverse[:, None], -_FARTHEST_PX, _FARTHEST_PX)
+    return uv[triangles], inverse[triangles], source
+
+
+def _reaching(uv: FloatArray, width: int, height: int) -> IntArray:
+    """Rows of the triangles whose box holds the centre of a pixel of the picture."""
+    kept = np.ones(len(uv), np.bool_)
+    for axis, size in enumerate((width, height)):
+        low, high = _bounds(uv[:, :, axis])
+        kept &= np.ceil(np.maximum(low, 0.0)) <= np.minimum(high, size - 1)
+    return np.flatnonzero(kept)
+
+
+def _bounds(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Least and greatest of three corners (T, 3); faster than a reduction over a short axis."""
+    a, b, c = values.T
+    return np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
 
 
 def _fill(
@@ -223,13 +242,16 @@ def _fill(
     accept: Accept | None,
 ) -> None:
     """Write spans into the buffer, in batches of bounded size."""
+    # Corners from top to bottom.
+    order = np.argsort(uv[:, :, 1], axis=1, kind='stable')
+    uv = np.take_along_axis(uv, order[:, :, None], axis=1)
+    inverse = np.take_along_axis(inverse, order, axis=1)
     top = np.clip(np.ceil(uv[:, 0, 1]), 0, height).astype(np.int64)
     bottom = np.clip(np.ceil(uv[:, 2, 1]), 0, height).astype(np.int64)
-    left, right = uv[:, :, 0].min(axis=1), uv[:, :, 0].max(axis=1)
-    outside = (right < 0) | (left > width - 1)
-    num_rows = np.where(outside, 0, np.maximum(bottom - top, 0))
+    left, right = _bounds(uv[:, :, 0])
+    num_rows = np.maximum(bottom - top, 0)
     planes = fit_planes(uv, inverse)
-    bounds = np.stack([inverse.min(axis=1), inverse.max(axis=1)], axis=1)
+    bounds = np.stack(_bounds(inverse), axis=1)
     start = 0
     widest = np.clip(np.minimum(right, width) - np.maximum(left, 0), 0, width) + 1
     most_pixels = np.cumsum(num_rows * widest)

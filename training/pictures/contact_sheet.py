@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from training.pictures.labels import KeypointState
 from training.pictures.pack import SPLITS
 from training.pictures.scene import FigurePool, Picture, sample_picture, Studio
+from training.pictures.scenery import Materials
 
 _COLOURS = {
     KeypointState.VISIBLE: (60, 230, 60),
@@ -81,7 +82,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     rng = np.random.default_rng(options.seed)
     pool = FigurePool(studio, rng, renewal=2.0)
-    pictures = [sample_picture(studio, pool, rng) for _ in range(options.count)]
+    materials = Materials(rng, studio.backgrounds, renewal=0.7)
+    pictures = [sample_picture(studio, pool, materials, rng) for _ in range(options.count)]
     drawn = [draw_labels(p) if options.labels else p.rgb for p in pictures]
     options.output.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(options.output), make_sheet(drawn, 6)[..., ::-1])

@@ -18,6 +18,7 @@ from training.pictures.surroundings import Canvas
 
 SUPERSAMPLE = 2
 _ALPHA_CUT = 100
+_FOLD = 1024
 _LINEAR = ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
 
 
@@ -51,37 +52,39 @@ class Silhouette:
     pixel : ndarray, (P,), int64
         row * width + column.
     depth : ndarray, (P,), float32, metres
-    face : ndarray, (P,), int32
+    face : ndarray, (P,), int64
         Face of the person's level of detail.
-    ray_form : ndarray, (F, 3, 3), float64
-        Per face: takes (column, row, 1) to perspective-correct barycentric coordinates, up to
-        their sum.
+    vertices : ndarray, (V, 3), float64, metres
+        Optical frame.
 
     """
 
     pixel: NDArray[np.int64]
     depth: NDArray[np.float32]
-    face: NDArray[np.int32]
-    ray_form: NDArray[np.float64]
+    face: NDArray[np.int64]
+    vertices: NDArray[np.float64]
 
 
 def _barycentric(
-    ray_form: NDArray[np.float64], face: NDArray[Any], pixel: NDArray[Any], width: int
+    corners: NDArray[np.float64],
+    K: NDArray[np.float64],
+    face: NDArray[Any],
+    pixel: NDArray[Any],
+    width: int,
 ) -> NDArray[np.float32]:
-    """Perspective-correct weights (P, 3) of the corners of faces at pixels."""
-    row, column = np.divmod(pixel, width)
-    form = ray_form[face]  # (P, 3, 3)
-    share = form[..., 0] * column[:, None] + form[..., 1] * row[:, None] + form[..., 2]
-    share = np.clip(share / share.sum(1, keepdims=True), 0.0, 1.0)
-    return share.astype(np.float32)
+    """
+    Make perspective-correct weights (P, 3) of the corners of faces (F, 3, 3) at pixels (P,).
 
-
-def _ray_forms(corners: NDArray[np.float64], K: NDArray[np.float64]) -> NDArray[np.float64]:
+    The ray r through a pixel meets the plane of a, b, c at weights proportional to
+    r . (b x c), r . (c x a) and r . (a x b), wherever the corners are.
+    """
     a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
-    rows = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], 1)  # (F, 3, 3)
-    volume = np.einsum('fi,fi->f', a, rows[:, 0])
-    rows *= np.sign(volume)[:, None, None]
-    return rows @ np.linalg.inv(K)
+    form = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], 1) @ np.linalg.inv(K)
+    row, column = np.divmod(pixel, width)
+    at = form[face]  # (P, 3, 3)
+    share = at[..., 0] * column[:, None] + at[..., 1] * row[:, None] + at[..., 2]
+    share /= (share[:, 0] + share[:, 1] + share[:, 2])[:, None]
+    return np.clip(share, 0.0, 1.0).astype(np.float32)
 
 
 def silhouette(
@@ -110,52 +113,40 @@ def silhouette(
     """
     level = person.level
     seen = (person.vertices.astype(np.float64) - position) @ R.T
-    ray_form = _ray_forms(seen[level.faces], K)
-    drawn = ~level.one_sided | front_facing(seen, level.faces)
-    solid = np.flatnonzero(drawn & ~level.cut_out)
-    pixel, depth, face = visible_pixels(seen, level.faces[solid], K, width, height)
-    face = solid[face].astype(np.int32)
-    holes = np.flatnonzero(level.cut_out)
-    if len(holes):
-        alpha = np.ascontiguousarray(person.figure.atlas[0][..., 3])
-        size = np.float32(alpha.shape[0])
+    closed = level.num_one_sided  # they come first
+    drawn = np.concatenate(
+        [
+            np.flatnonzero(front_facing(seen, level.faces[:closed])),
+            np.arange(closed, len(level.faces)),
+        ]
+    )
+    faces = level.faces[drawn]
+    holes = level.cut_out[drawn]
+    alpha = np.ascontiguousarray(person.figure.atlas[0][..., 3])
 
-        def accept(at: NDArray[Any], row: NDArray[Any]) -> NDArray[np.bool_]:
-            rows = holes[row]
-            share = _barycentric(ray_form, rows, at, width)
-            uv = np.einsum('pk,pkc->pc', share, level.face_uv[rows]) * size
-            column, line = uv.astype(np.int64).T
-            return np.asarray(alpha[line, column] > _ALPHA_CUT)
+    def accept(pixel: NDArray[Any], row: NDArray[Any]) -> NDArray[np.bool_]:
+        solid = ~holes[row]
+        doubtful = np.flatnonzero(~solid)
+        used, face = np.unique(row[doubtful], return_inverse=True)
+        share = _barycentric(seen[faces[used]], K, face.reshape(-1), pixel[doubtful], width)
+        uv = np.einsum('pk,pkc->pc', share, level.face_uv[drawn[row[doubtful]]])
+        column, line = (uv * alpha.shape[0]).astype(np.int64).T
+        solid[doubtful] = alpha[line, column] > _ALPHA_CUT
+        return np.asarray(solid)
 
-        other = visible_pixels(seen, level.faces[holes], K, width, height, accept=accept)
-        pixel, depth, face = _nearest(
-            (pixel, depth, face), (other[0], other[1], holes[other[2]].astype(np.int32))
-        )
-    return Silhouette(pixel, depth, face, ray_form)
-
-
-def _nearest(first: tuple[Any, ...], second: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Join two lists of (pixel, depth, face), each with unique pixels; the nearer one stays."""
-    pixel = np.concatenate([first[0], second[0]])
-    depth = np.concatenate([first[1], second[1]])
-    face = np.concatenate([first[2], second[2]])
-    order = np.lexsort((depth, pixel))
-    pixel = pixel[order]
-    kept = order[np.concatenate([[True], pixel[1:] != pixel[:-1]])] if len(order) else order
-    return np.concatenate([first[0], second[0]])[kept], depth[kept], face[kept]
+    pixel, depth, face = visible_pixels(seen, faces, K, width, height, accept=accept)
+    return Silhouette(pixel, depth, drawn[face], seen)
 
 
-def light_on(
-    person: PosedFigure,
+def _light_on(
+    points: NDArray[np.float64],
+    normals: NDArray[np.float32],
     lighting: Lighting,
     shadows: list[ShadowMap],
     position: NDArray[np.float64],
 ) -> NDArray[np.float32]:
-    """Light on each vertex, (V, 3), on the side that the camera at ``position`` sees."""
-    points = person.vertices.astype(np.float64)
-    normals = person.normals / np.maximum(
-        np.linalg.norm(person.normals, axis=1, keepdims=True), 1e-9
-    )
+    """Light on points (P, 3), on the side that the camera at ``position`` sees."""
+    normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
     away = ((position - points) * normals).sum(1) < 0
     normals = np.where(away[:, None], -normals, normals)
     total = lighting.ambient(normals)
@@ -171,9 +162,9 @@ def shade(
     person: PosedFigure,
     shape: Silhouette,
     rows: NDArray[np.integer[Any]],
-    vertex_light: NDArray[np.float32],
-    width: int,
-    pixel_size: float,
+    canvas: Canvas,
+    lighting: Lighting,
+    shadows: list[ShadowMap],
 ) -> NDArray[np.float32]:
     """
     Colour pixels of a person.
@@ -184,11 +175,11 @@ def shade(
     shape : Silhouette
     rows : ndarray, (P,)
         Rows of the silhouette to colour.
-    vertex_light : ndarray, (V, 3)
-    width : int
-        Of the canvas.
-    pixel_size : float, metres
-        Size of a pixel on the person.
+    canvas : Canvas
+        Whose camera it is; not changed.
+    lighting : Lighting
+    shadows : list of ShadowMap
+        One for each light, or none.
 
     Returns
     -------
@@ -196,24 +187,31 @@ def shade(
         Linear light.
 
     """
-    face = shape.face[rows]
-    share = _barycentric(shape.ray_form, face, shape.pixel[rows], width)
-    uv = np.einsum('pk,pkc->pc', share, person.level.face_uv[face])
-    light = np.einsum('pk,pkc->pc', share, vertex_light[person.level.faces[face]])
-    atlas = person.figure.atlas
-    step = int(
-        np.clip(np.floor(np.log2(max(pixel_size / person.figure.texel, 1.0))), 0, len(atlas) - 1)
-    )
-    picture = atlas[step]
-    at = uv * np.float32(picture.shape[0]) - np.float32(0.5)
+    level, atlas = person.level, person.figure.atlas
+    used, face = np.unique(shape.face[rows], return_inverse=True)
+    face = face.reshape(-1)
+    vertex, corner = np.unique(level.faces[used], return_inverse=True)
+    corner = corner.reshape(-1, 3)
+    width = canvas.inverse_depth.shape[1]
+    corners = shape.vertices[vertex][corner]
+    share = _barycentric(corners, canvas.K, face, shape.pixel[rows], width)
+    light = _light_on(
+        person.vertices[vertex].astype(np.float64), person.normals[vertex],
+        lighting, shadows, canvas.position,
+    )  # fmt: skip
+    # Texture coordinates and light of the corners of each face, side by side: (U, 3, 5).
+    carried = np.concatenate([level.face_uv[used], light[corner]], 2)
+    at_pixel = np.einsum('pk,pkc->pc', share, carried[face])
+    pixel_size = float(np.median(shape.depth[rows])) / float(canvas.K[0, 0])
+    step = np.floor(np.log2(max(pixel_size / person.figure.texel, 1.0)))
+    picture = atlas[int(np.clip(step, 0, len(atlas) - 1))]
     # remap takes pictures up to 32767 wide, so the list of pixels is folded into rows.
-    fold = 1024
-    count = len(at)
-    padded = np.zeros((-(-count // fold) * fold, 2), np.float32)
-    padded[:count] = at
-    maps = padded.reshape(-1, fold, 2)
-    texel = cv2.remap(picture, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return _LINEAR[texel.reshape(-1, 4)[:count, :3]] * light
+    count = len(rows)
+    maps = np.zeros((-(-count // _FOLD) * _FOLD, 2), np.float32)
+    maps[:count] = at_pixel[:, :2] * np.float32(picture.shape[0]) - np.float32(0.5)
+    first, second = (np.ascontiguousarray(m.reshape(-1, _FOLD)) for m in maps.T)
+    texel = cv2.remap(picture, first, second, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(_LINEAR[texel.reshape(-1, 4)[:count, :3]] * at_pixel[:, 2:])
 
 
 @dataclass(frozen=True)
@@ -270,9 +268,5 @@ def draw_people(
         rows = np.flatnonzero(owner[shape.pixel] == i)
         if not len(rows):
             continue
-        light = light_on(person, lighting, shadows, canvas.position)
-        distance = float(np.median(shape.depth[rows]))
-        colour[shape.pixel[rows]] = shade(
-            person, shape, rows, light, width, distance / float(canvas.K[0, 0])
-        )
+        colour[shape.pixel[rows]] = shade(person, shape, rows, canvas, lighting, shadows)
     return Drawing(canvas, owner.reshape(height, width), shapes)

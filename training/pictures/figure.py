@@ -44,8 +44,10 @@ class Level:
     faces : ndarray, (F, 3), int64
     face_uv : ndarray, (F, 3, 2), float32
         Atlas coordinates 0..1, v down.
-    one_sided, cut_out : ndarray, (F,), bool
-        Faces that only their outside shows; faces with holes where alpha is low.
+    num_one_sided : int
+        The first so many faces are seen from their outside only.
+    cut_out : ndarray, (F,), bool
+        Faces with holes where alpha is low.
     cell : float, metres
         Details up to this size are gone.
 
@@ -56,7 +58,7 @@ class Level:
     weights: torch.Tensor
     faces: NDArray[np.int64]
     face_uv: NDArray[np.float32]
-    one_sided: NDArray[np.bool_]
+    num_one_sided: int
     cut_out: NDArray[np.bool_]
     cell: float
 
@@ -262,13 +264,15 @@ def _merge(parts: list[Part]) -> Level:
         weights=torch.as_tensor(np.ascontiguousarray(weights.T)),
         faces=np.concatenate([p.faces + n for p, n in zip(parts, first[:-1], strict=True)]),
         face_uv=np.concatenate([textures.to_atlas(p.face_uv, p.slot) for p in parts]),
-        one_sided=np.concatenate([np.full(len(p.faces), not p.two_sided) for p in parts]),
+        num_one_sided=sum(len(p.faces) for p in parts if not p.two_sided),
         cut_out=np.concatenate([np.full(len(p.faces), p.cut_out) for p in parts]),
         cell=0.0,
     )
 
 
-def _coarsen(level: Level, part: NDArray[np.int64], cell: float) -> Level:
+def _coarsen(
+    level: Level, part: NDArray[np.int64], cell: float
+) -> tuple[Level, NDArray[np.int64]]:
     """Merge the vertices of each part that share a cell; keep one of them for all."""
     vertices = level.homogeneous[:3].numpy().T
     grid = np.floor(vertices / cell).astype(np.int64)
@@ -279,16 +283,17 @@ def _coarsen(level: Level, part: NDArray[np.int64], cell: float) -> Level:
     faces = inverse.reshape(-1)[level.faces]
     a, b, c = faces.T
     alive = (a != b) & (b != c) & (c != a)
-    return Level(
+    coarse = Level(
         homogeneous=level.homogeneous[:, kept].contiguous(),
         normals=level.normals[:, kept].contiguous(),
         weights=level.weights[:, kept].contiguous(),
         faces=faces[alive],
         face_uv=level.face_uv[alive],
-        one_sided=level.one_sided[alive],
+        num_one_sided=int(alive[: level.num_one_sided].sum()),
         cut_out=level.cut_out[alive],
         cell=cell,
     )
+    return coarse, part[kept]
 
 
 def dress(
@@ -328,10 +333,13 @@ def dress(
         hidden[outfit.shoes.hide] = True
     rest_of_it = (outfit.shoes, outfit.hair, outfit.hat, outfit.eyebrows, outfit.eyelashes, eyes)
     worn += [fit_garment(mesh, rest, g) for g in rest_of_it if g is not None]
-    parts = [skin_part(mesh, rest, hidden), *worn]
+    parts = sorted([skin_part(mesh, rest, hidden), *worn], key=lambda p: p.two_sided)
     finest = _merge(parts)
     part = np.repeat(np.arange(len(parts)), [len(p.vertices) for p in parts])
-    levels = [finest] + [_coarsen(finest, part, cell) for cell in _CELLS[1:]]
+    levels = [finest]
+    for cell in _CELLS[1:]:
+        coarse, part = _coarsen(levels[-1], part, cell)
+        levels.append(coarse)
     stature = float(np.ptp(rest[mesh.faces].reshape(-1, 3)[:, 2]))
     return Figure(
         phenotype=np.asarray(phenotype, np.float32),

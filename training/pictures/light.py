@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from anny_ros.render.rasterise import visible_pixels
@@ -85,6 +86,17 @@ class ShadowMap:
     inverse_depth: NDArray[np.float32]
     softness: float
 
+    @cached_property
+    def occlusion(self) -> NDArray[np.float32]:
+        """Share of the light that everything in the map holds back, (S, S), 0..1, softened."""
+        mask = (self.inverse_depth > 0).astype(np.float32)
+        # A wide blur loses nothing at a quarter of the size.
+        step = 4 if self.softness > 4 else 1
+        size = (MAP_SIZE // step, MAP_SIZE // step)
+        mask = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
+        mask = cv2.GaussianBlur(mask, (0, 0), max(0.7, self.softness / step))
+        return np.asarray(cv2.resize(mask, (MAP_SIZE, MAP_SIZE)), np.float32)
+
     def lit(self, points: FloatArray) -> NDArray[np.float32]:
         """Share of the light that reaches world points (P, 3): (P,), 0..1."""
         p = points @ self.projection[:, :3].T + self.projection[:, 3]
@@ -98,11 +110,6 @@ class ShadowMap:
             v = np.clip(row + reach * dv, 0, MAP_SIZE - 1).astype(np.int64)
             total += self.inverse_depth[v, u] <= limit
         return total / len(_TAPS)
-
-    def occlusion(self) -> NDArray[np.float32]:
-        """Share of the light that everything in the map holds back, (S, S), 0..1, softened."""
-        mask = (self.inverse_depth > 0).astype(np.float32)
-        return np.asarray(cv2.GaussianBlur(mask, (0, 0), max(0.7, self.softness)), np.float32)
 
 
 def look_at(position: FloatArray, target: FloatArray) -> NDArray[np.float64]:

@@ -35,6 +35,7 @@ from training.pictures.base_mesh import DEFAULT_PATH, load_base_mesh
 from training.pictures.labels import Labels
 from training.pictures.pack import SPLITS
 from training.pictures.scene import FigurePool, Picture, sample_picture, Studio
+from training.pictures.scenery import Materials
 
 SHARD = 100  # pictures
 
@@ -57,10 +58,10 @@ def iterate(studio: Studio, seed: int, shard: int, count: int | None = None) -> 
 
     """
     rng = np.random.default_rng([seed, shard])
-    pool = FigurePool(studio, rng)
+    pool, materials = FigurePool(studio, rng), Materials(rng, studio.backgrounds)
     done = 0
     while count is None or done < count:
-        yield sample_picture(studio, pool, rng)
+        yield sample_picture(studio, pool, materials, rng)
         done += 1
 
 

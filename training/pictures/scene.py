@@ -19,7 +19,7 @@ from training.pictures.labels import Labels, pose_bodies
 from training.pictures.light import look_at
 from training.pictures.motions import load_motions, Motions, sample_pose
 from training.pictures.pack import DataPack, load_pack
-from training.pictures.scenery import list_backgrounds, sample_scenery
+from training.pictures.scenery import list_backgrounds, Materials, sample_scenery
 from training.pictures.stage import Cast, lowest_point, render, View
 from training.pictures.wardrobe import BodyFields
 from training.poses import sample_phenotypes
@@ -138,7 +138,7 @@ class FigurePool:
     """
 
     def __init__(
-        self, studio: Studio, rng: np.random.Generator, size: int = 16, renewal: float = 0.5
+        self, studio: Studio, rng: np.random.Generator, size: int = 20, renewal: float = 0.4
     ) -> None:
         self._studio = studio
         self._size = size
@@ -231,7 +231,9 @@ def _occluders(
     return objects
 
 
-def sample_picture(studio: Studio, pool: FigurePool, rng: np.random.Generator) -> Picture:
+def sample_picture(
+    studio: Studio, pool: FigurePool, materials: Materials, rng: np.random.Generator
+) -> Picture:
     """
     Render one picture of a scene drawn at random.
 
@@ -239,6 +241,7 @@ def sample_picture(studio: Studio, pool: FigurePool, rng: np.random.Generator) -
     ----------
     studio : Studio
     pool : FigurePool
+    materials : Materials
     rng : Generator
 
     Returns
@@ -271,7 +274,7 @@ def sample_picture(studio: Studio, pool: FigurePool, rng: np.random.Generator) -
     position = np.array([0.0, 0.0, tall])
     view = View(camera, _orientation(poses.landmarks, position, camera, rng), position)
     reach = float(places[:, 1].max()) if len(places) else 4.0
-    scenery = sample_scenery(rng, position, reach, studio.backgrounds, objects)
+    scenery = sample_scenery(rng, materials, position, reach, objects)
     identity = np.array([n for n, _ in people], np.int64)
     cast = Cast(identity, tuple(f for _, f in people), poses)
     shot = render(body, cast, scenery, view)

@@ -85,6 +85,58 @@ def _read_rgb(path: Path) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
 
+class Materials:
+    """
+    Textures and skylines to draw from, renewed little by little, since making them takes time.
+
+    Parameters
+    ----------
+    rng : Generator
+    backgrounds : tuple of Path
+        Pictures of the user's, which take the place of half of the walls and skylines.
+    size : int
+        How many of each kind are kept.
+    renewal : float
+        Share of the draws that make a new one.
+
+    """
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        backgrounds: tuple[Path, ...] = (),
+        size: int = 12,
+        renewal: float = 0.2,
+    ) -> None:
+        self._rng = rng
+        self._backgrounds = backgrounds
+        self._size = size
+        self._renewal = renewal
+        self._kept: dict[str, list[list[NDArray[np.uint8]]]] = {}
+
+    def draw(self, kind: str) -> list[NDArray[np.uint8]]:
+        """Draw a texture, from fine to coarse: ground, wall, object or skyline."""
+        kept = self._kept.setdefault(kind, [])
+        if len(kept) < 3 or self._rng.random() < self._renewal:
+            if len(kept) == self._size:
+                kept.pop(int(self._rng.integers(len(kept))))
+            kept.append(mip_levels(self._make(kind)))
+            return kept[-1]
+        return kept[self._rng.integers(len(kept))]
+
+    def _make(self, kind: str) -> NDArray[np.uint8]:
+        makers = {
+            'ground': ground_texture,
+            'wall': wall_texture,
+            'object': object_texture,
+            'skyline': skyline,
+        }
+        if self._backgrounds and kind in ('wall', 'skyline') and self._rng.random() < 0.5:
+            picture = _read_rgb(self._backgrounds[self._rng.integers(len(self._backgrounds))])
+            return cv2.resize(picture, (1024, 512)) if kind == 'skyline' else picture
+        return makers[kind](self._rng)
+
+
 def ground_texture(rng: np.random.Generator) -> NDArray[np.uint8]:
     """Make a floor: tiles, planks, carpet, concrete, grass; (256, 256, 3) uint8."""
     size = 256
@@ -292,9 +344,9 @@ def _indoor_light(rng: np.random.Generator, room: NDArray[np.float64], height: f
 
 def sample_scenery(
     rng: np.random.Generator,
+    materials: Materials,
     view_position: NDArray[np.float64],
     reach: float,
-    backgrounds: tuple[Path, ...],
     objects: list[tuple[str, NDArray[np.float64], float]],
     half_width: float = 0.0,
 ) -> Scenery:
@@ -304,12 +356,11 @@ def sample_scenery(
     Parameters
     ----------
     rng : Generator
+    materials : Materials
     view_position : ndarray, (3,), metres
         The camera, which looks along +y.
     reach : float, metres
         Distance of the farthest person.
-    backgrounds : tuple of Path
-        Pictures of the user's; used for walls and what is far away in half of the places.
     objects : list of (kind, place (2,), yaw)
         Kinds: box, pole, table, counter, screen, seat:HEIGHT.
     half_width : float, metres
@@ -320,22 +371,18 @@ def sample_scenery(
     Scenery
 
     """
-    textures = [mip_levels(ground_texture(rng))]
+    textures = [materials.draw('ground')]
     quads: list[Quad] = []
     tile = 1 / float(np.exp(rng.uniform(np.log(0.8), np.log(4.0))))
-    user = None
-    if backgrounds and rng.random() < 0.5:
-        user = _read_rgb(backgrounds[rng.integers(len(backgrounds))])
     outdoors = rng.random() < 0.45
     panorama = None
     if outdoors:
         low, high = np.array([-60.0, -60.0]), np.array([60.0, 60.0 + reach])
-        panorama = skyline(rng) if user is None else cv2.resize(user, (1024, 512))
-        panorama = np.roll(panorama, int(rng.integers(1024)), 1)
+        panorama = np.roll(materials.draw('skyline')[0], int(rng.integers(1024)), 1)
         lighting = _outdoor_light(rng)
         tall = 0.0
         if rng.random() < 0.3:
-            textures.append(mip_levels(wall_texture(rng) if user is None else user))
+            textures.append(materials.draw('wall'))
             y, h = reach + rng.uniform(1.0, 8.0), rng.uniform(2.5, 8)
             quads.append(
                 Quad(
@@ -352,8 +399,7 @@ def sample_scenery(
         high = np.array([side[1], reach + rng.uniform(0.6, 5.0)])
         tall = max(rng.uniform(2.4, 3.6), view_position[2] + 0.3)
         lighting = _indoor_light(rng, np.array([low, high]), tall)
-        picture = wall_texture(rng) if user is None else user
-        textures += [mip_levels(picture), mip_levels(wall_texture(rng))]
+        textures += [materials.draw('wall'), materials.draw('wall')]
         span = high - low
         walls = (
             ((low[0], high[1], 0), (span[0], 0, 0), 1),
@@ -363,7 +409,7 @@ def sample_scenery(
         )
         for corner, along, texture in walls:
             length = float(np.linalg.norm(along))
-            repeat = (1.0 if texture == 1 and user is not None else length / tall, 1.0)
+            repeat = (length / tall, 1.0)
             # The texture's top row is at the top of the wall.
             quads.append(
                 Quad(np.array([*corner[:2], tall]) + np.array(along), -np.array(along, float),
@@ -381,7 +427,7 @@ def sample_scenery(
              (span[0] * tile, span[1] * tile))
     )  # fmt: skip
     for item, (kind, place, yaw) in enumerate(objects):
-        textures.append(mip_levels(object_texture(rng)))
+        textures.append(materials.draw('object'))
         quads += make_object(kind, place, yaw, len(textures) - 1, item, rng)
     return Scenery(quads, textures, lighting, panorama, rng.uniform(0.7, 1.2))
 

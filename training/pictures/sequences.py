@@ -32,8 +32,11 @@ from training.pictures.motions import load_motions
 from training.pictures.pack import SPLITS
 from training.pictures.scenarios import Casting, RobotPath, SCENARIOS, Script
 from training.pictures.scene import Picture, Studio
-from training.pictures.scenery import sample_scenery
+from training.pictures.scenery import Materials, sample_scenery
 from training.pictures.stage import Cast, lowest_point, render, View
+
+
+_REACH = 9.0  # metres to the farthest person
 
 
 @dataclass(frozen=True)
@@ -143,10 +146,15 @@ def render_sequence(
     repertoire = _repertoire(studio.pack.split, studio.pack.folder, len(body.joint_names))
     script = SCENARIOS[scenario](Casting(studio, repertoire, rng), seconds)
     camera = Camera.from_hfov(script.hfov, *size, CameraSource.CAMERA_INFO)
+    behind = float(script.robot.points[:, 1].min())
     scenery = sample_scenery(
-        rng, np.array([0.0, float(script.robot.points[:, 1].min()), script.robot.height]),
-        9.0, studio.backgrounds, script.objects, script.half_width,
-    )  # fmt: skip
+        rng,
+        Materials(rng, studio.backgrounds),
+        np.array([0.0, behind, script.robot.height]),
+        _REACH,
+        script.objects,
+        script.half_width,
+    )
     sensor = _sensor(rng)
     figures = tuple(a.figure for a in script.actors)
     identity = np.array([a.identity for a in script.actors], np.int64)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from anny_ros.body import BodyModel
@@ -109,7 +109,7 @@ def _pose_figures(cast: Cast, view: View) -> list[PosedFigure]:
     return people
 
 
-def _shadows(body: BodyModel, cast: Cast, scenery: Scenery) -> list[ShadowMap]:
+def _shadows(cast: Cast, scenery: Scenery) -> list[ShadowMap]:
     casters: list[tuple[Any, Any]] = []
     for i, figure in enumerate(cast.figures):
         level = figure.levels[-1]
@@ -121,6 +121,15 @@ def _shadows(body: BodyModel, cast: Cast, scenery: Scenery) -> list[ShadowMap]:
     if not casters:
         return []
     return [shadow_map(light, casters) for light in scenery.lighting.lights]
+
+
+def _draw_quads(canvas: Canvas, scenery: Scenery, shadows: list[ShadowMap], solid: bool) -> None:
+    """Draw the things that stand about, or else floor and walls; near to far, to draw less."""
+    quads = [q for q in scenery.quads if (q.item >= 0) == solid]
+    distance = [np.linalg.norm(q.corners().mean(0) - canvas.position) for q in quads]
+    for k in np.argsort(distance):
+        quad = quads[k]
+        draw_quad(canvas, quad, scenery.textures[quad.texture], scenery.lighting, shadows)
 
 
 def render(body: BodyModel, cast: Cast, scenery: Scenery, view: View) -> Shot:
@@ -140,20 +149,25 @@ def render(body: BodyModel, cast: Cast, scenery: Scenery, view: View) -> Shot:
 
     """
     width, height = view.camera.width, view.camera.height
-    large = scale_camera(view.camera, SUPERSAMPLE * width, SUPERSAMPLE * height)
+    shadows = _shadows(cast, scenery)
+    # Floor, walls and sky fill the picture and have hardly an edge: one sample a pixel will do.
     canvas = Canvas(
-        colour=draw_sky(scenery, large, view.R),
-        inverse_depth=np.zeros((large.height, large.width), np.float32),
-        K=large.K,
+        colour=draw_sky(scenery, view.camera, view.R),
+        inverse_depth=np.zeros((height, width), np.float32),
+        K=view.camera.K,
         R=view.R,
         position=view.position,
     )
-    shadows = _shadows(body, cast, scenery)
-    centre = np.array([q.corners().mean(0) for q in scenery.quads]).reshape(-1, 3)
-    # Near to far, so that what is hidden costs little.
-    for k in np.argsort(np.linalg.norm(centre - view.position, axis=1)):
-        quad = scenery.quads[k]
-        draw_quad(canvas, quad, scenery.textures[quad.texture], scenery.lighting, shadows)
+    _draw_quads(canvas, scenery, shadows, solid=False)
+    large = scale_camera(view.camera, SUPERSAMPLE * width, SUPERSAMPLE * height)
+    size = (large.width, large.height)
+    canvas = replace(
+        canvas,
+        colour=cv2.resize(canvas.colour, size, interpolation=cv2.INTER_NEAREST),
+        inverse_depth=cv2.resize(canvas.inverse_depth, size, interpolation=cv2.INTER_LINEAR),
+        K=large.K,
+    )
+    _draw_quads(canvas, scenery, shadows, solid=True)
     drawing = draw_people(canvas, _pose_figures(cast, view), scenery.lighting, shadows)
     light = cv2.resize(canvas.colour, (width, height), interpolation=cv2.INTER_AREA)
     # Depth of one of the samples of each pixel: a mean of two surfaces would be neither.

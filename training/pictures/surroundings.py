@@ -269,7 +269,7 @@ def _light(
             onto[:, 2] += shadow.projection[:, 3]
             if quad.item < 0:
                 dark = cv2.warpPerspective(
-                    shadow.occlusion(), onto @ form @ to_window, size,
+                    shadow.occlusion, onto @ form @ to_window, size,
                     flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                 )  # fmt: skip
                 share = share * (1 - dark)

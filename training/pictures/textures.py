@@ -131,16 +131,29 @@ def cloth(size: int, rng: np.random.Generator, patterned: float = 0.5) -> Pictur
 
     """
     colour = random_colour(rng)
-    rgb = np.broadcast_to(colour, (size, size, 3)).astype(np.float32)
-    if rng.random() < patterned:
-        share = cv2.GaussianBlur(np.asarray(_motif(size, rng), np.float32), (3, 3), 0)[..., None]
-        rgb = rgb * (1 - share) + random_colour(rng).astype(np.float32) * share
     fold = smooth_noise(size, 26, rng, stretch=rng.uniform(0.5, 3.0))
     fold = 0.05 * fold + 0.035 * smooth_noise(size, 60, rng)
-    weave = 0.025 * rng.normal(size=(size, size)).astype(np.float32)
-    shade = 1.0 + rng.uniform(0.5, 1.6) * fold + weave
-    out = np.full((size, size, 4), 255, np.uint8)
-    out[..., :3] = np.clip(rgb * shade[..., None], 0, 255)
+    weave = 0.025 * rng.standard_normal((size, size), np.float32)
+    shade = 1.0 + np.float32(rng.uniform(0.5, 1.6)) * fold + weave
+    share = None
+    if rng.random() < patterned:
+        share = cv2.GaussianBlur(np.asarray(_motif(size, rng), np.float32), (3, 3), 0)
+    return _paint(shade, colour, share, random_colour(rng))
+
+
+def _paint(
+    shade: NDArray[np.float32],
+    colour: NDArray[np.float64],
+    share: NDArray[np.float32] | None = None,
+    second: NDArray[np.float64] | None = None,
+) -> Picture:
+    """Make an opaque picture of a colour, mixed with a second one by share, times a shade."""
+    out = np.full((*shade.shape, 4), 255, np.uint8)
+    for k in range(3):
+        plane = np.float32(colour[k]) * shade
+        if share is not None and second is not None:
+            plane += np.float32(second[k] - colour[k]) * share * shade
+        out[..., k] = np.clip(plane, 0, 255)
     return out
 
 
@@ -150,45 +163,52 @@ def denim(size: int, rng: np.random.Generator) -> Picture:
         _BLUE_JEANS * rng.uniform(0.5, 1.5) if rng.random() < 0.7 else random_colour(rng) * 0.6
     )
     worn = 1.0 + 0.12 * smooth_noise(size, 9, rng, 0.5) + 0.05 * smooth_noise(size, 50, rng, 2.0)
-    worn = worn + 0.05 * rng.normal(size=(size, size))
-    out = np.full((size, size, 4), 255, np.uint8)
-    out[..., :3] = np.clip(colour * worn[..., None], 0, 255)
-    return out
+    return _paint(worn + 0.05 * rng.standard_normal((size, size), np.float32), colour)
 
 
 def vary_cloth(picture: Picture, rng: np.random.Generator) -> Picture:
     """Turn hue, saturation and brightness of a suit's picture; sometimes weave a pattern in."""
     hsv = cv2.cvtColor(picture[..., :3], cv2.COLOR_RGB2HSV)
-    hsv[..., 0] = (hsv[..., 0].astype(np.int16) + rng.integers(0, 180)) % 180
-    gain = np.array([1.0, rng.uniform(0.2, 1.3), np.exp(rng.normal(0.05, 0.35))])
-    hsv = np.clip(hsv * gain, 0, [179, 255, 255]).astype(np.uint8)
-    rgb = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32)
+    level = np.arange(256)
+    table = np.stack(
+        [
+            (level + rng.integers(0, 180)) % 180,
+            np.clip(level * rng.uniform(0.2, 1.3), 0, 255),
+            np.clip(level * np.exp(rng.normal(0.05, 0.35)), 0, 255),
+        ],
+        -1,
+    )
+    rgb = cv2.cvtColor(cv2.LUT(hsv, table[None].astype(np.uint8)), cv2.COLOR_HSV2RGB)
     if rng.random() < 0.25:
         size = rgb.shape[0]
         share = np.asarray(_motif(size, rng), np.float32)
-        share = cv2.resize(share, (rgb.shape[1], size))[..., None] * rng.uniform(0.3, 0.9)
-        rgb = rgb * (1 - share) + rgb.mean(2, keepdims=True) * share * random_colour(rng) / 110
+        share = cv2.resize(share, (rgb.shape[1], size))[..., None] * np.float32(
+            rng.uniform(0.3, 0.9)
+        )
+        grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., None]
+        woven = grey * (random_colour(rng) / 110).astype(np.float32)
+        rgb = np.clip(rgb * (1 - share) + woven * share, 0, 255)
     out = picture.copy()
-    out[..., :3] = np.clip(rgb, 0, 255)
+    out[..., :3] = rgb
     return out
 
 
 def vary_skin(picture: Picture, rng: np.random.Generator) -> Picture:
     """Change complexion a little."""
-    out = picture.copy()
     tone = np.exp(rng.normal(0, 0.12)) * np.exp(rng.normal(0, [0.04, 0.03, 0.05]))
-    out[..., :3] = np.clip(picture[..., :3] * tone, 0, 255)
-    return out
+    table = np.clip(np.arange(256)[:, None] * [*tone, 1.0], 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(picture, table[None]), np.uint8)
 
 
 def dye_hair(picture: Picture, colour: NDArray[np.float32]) -> Picture:
     """Give hair (or brows) a colour (3,), keeping its strands and its alpha."""
-    grey = picture[..., :3].mean(2).astype(np.float32)
+    grey = cv2.cvtColor(picture[..., :3], cv2.COLOR_RGB2GRAY)
     seen = picture[..., 3] > 100
     level = float(grey[seen].mean()) if seen.any() else 128.0
-    strands = 0.35 + 0.65 * np.clip(grey / max(level, 1.0), 0.2, 2.5)
+    strands = 0.35 + 0.65 * np.clip(np.arange(256) / max(level, 1.0), 0.2, 2.5)
+    table = np.clip(strands[:, None] * colour, 0, 255).astype(np.uint8)
     out = picture.copy()
-    out[..., :3] = np.clip(strands[..., None] * colour, 0, 255)
+    out[..., :3] = cv2.LUT(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), table[None])
     out[~seen, :3] = colour  # what filters mix in at the edges
     return out
 
