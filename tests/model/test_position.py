@@ -20,6 +20,8 @@ def test_periods_are_geometric():
     assert periods.dtype == torch.float32
     assert periods[0] == 1.0
     assert float(periods[-1]) == pytest.approx(74.99, abs=0.01)
+    for k in range(16):
+        assert float(periods[k]) == pytest.approx(100 ** (k / 16), rel=1e-6)
 
 
 def test_angles_have_the_known_values():
@@ -35,6 +37,8 @@ def test_angles_have_the_known_values():
     ]
     for met, wanted in known:
         np.testing.assert_allclose(met, wanted, atol=3e-6)
+    assert torch.equal(sin[:, :32], sin[:, 32:])
+    assert torch.equal(cos[:, :32], cos[:, 32:])
 
 
 def test_rotation_leaves_the_tokens_before_the_patches():

@@ -42,6 +42,37 @@ def test_parameters_and_buffers_are_told_apart(rows, network):
     assert sum(t.numel() for t in network.state_dict().values()) == 403_236_814
 
 
+def test_each_part_has_the_known_size(network):
+    """Tensors and numbers of each part, buffers included."""
+    body = 'full_body_decoder.'
+    known = {
+        'encoder.backbone.': (368, 303_227_920),
+        'encoder.mlp_fov_unique.': (4, 1_050_625),
+        'encoder.fov_max': (1, 1),
+        f'{body}decoder.': (136, 67_198_976),
+        f'{body}dec_pos_emb': (1, 2_359_296),
+        f'{body}dec_to_token.': (2, 1_049_600),
+        f'{body}queries.weight': (1, 102_400),
+        f'{body}mlp_loc.': (4, 1_051_650),
+        f'{body}mlp_conf.': (4, 1_050_625),
+        f'{body}mlp_pose.': (4, 3_053_522),
+        f'{body}mlp_shape.': (4, 1_060_875),
+        f'{body}mlp_dist.': (4, 1_050_625),
+        f'{body}trackfeat_regressor.trackfeat_model.': (4, 20_979_712),
+        f'{body}eye': (1, 9),
+        f'{body}init_body_pose': (1, 978),
+    }
+    state = network.state_dict()
+    for prefix, wanted in known.items():
+        sizes = [tensor.numel() for name, tensor in state.items() if name.startswith(prefix)]
+        assert (len(sizes), sum(sizes)) == wanted, prefix
+    assert sum(count for count, _ in known.values()) == 539
+    assert sum(size for _, size in known.values()) == 403_236_814
+    mebibytes = sum(tensor.nbytes for tensor in state.values()) / 2**20
+    print(f'{len(state)} tensors, {mebibytes:.1f} MiB')
+    assert round(mebibytes, 1) == 1538.2
+
+
 def test_tiny_has_the_same_kinds_of_tensors(rows):
     """Tiny differs in size and in the number of layers only."""
     tiny = build_network(PRESETS['tiny'], device='meta').state_dict()
