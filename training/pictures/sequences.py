@@ -35,7 +35,6 @@ from training.pictures.scene import Picture, Studio
 from training.pictures.scenery import Materials, sample_scenery
 from training.pictures.stage import Cast, lowest_point, render, View
 
-
 _REACH = 9.0  # metres to the farthest person
 
 
