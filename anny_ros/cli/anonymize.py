@@ -91,7 +91,12 @@ def run(arguments: argparse.Namespace) -> int:
         },
     )
     work = _anonymize_bag if is_bag else _anonymize_video
-    report = work(arguments, estimator, store)
+    try:
+        report = work(arguments, estimator, store)
+    except BaseException:
+        store.flush()
+        store.delete_if_empty()
+        raise
     store.delete()
     if arguments.report:
         arguments.report.write_text(json.dumps(asdict(report), indent=2) + '\n')
@@ -131,7 +136,6 @@ def _anonymize_bag(
         with _bar(bag.count(), 'writing', ' messages', arguments.quiet) as bar:
             bag.copy(arguments.output, replace, bar.update)
     finally:
-        store.flush()
         bag.close()
     return report
 
@@ -149,7 +153,6 @@ def _anonymize_video(
     try:
         _scan(estimator, store, '', source.frames(), source.num_frames, arguments.quiet)
     finally:
-        store.flush()
         source.close()
     again = VideoSource(arguments.input, k)
     writer = OverlayVideo(arguments.output, again.fps)

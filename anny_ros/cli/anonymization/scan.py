@@ -145,6 +145,11 @@ class ScanStore:
             with np.load(path) as arrays:
                 yield from _unpack(dict(arrays))
 
+    def delete_if_empty(self) -> None:
+        """Remove the folder if no picture is stored."""
+        if not any(self.folder.glob('*.npz')):
+            self.delete()
+
     def delete(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
