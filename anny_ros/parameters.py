@@ -48,8 +48,8 @@ class ModelParameters:
 
     name: str = _declare(
         'anny-lite',
-        'Estimator: the embedded anny-lite, or multihmr2 with your own weights: those of Multi-HMR '
-        '2, or of v1 for Anny bodies (the file says which).',
+        'Estimator: the embedded anny-lite, or multihmr2 with your own weights: those of '
+        'Multi-HMR 2, or of v1 for Anny bodies (the file says which).',
         choices=('anny-lite', 'multihmr2'),
     )
     checkpoint: str = _declare(
