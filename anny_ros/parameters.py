@@ -135,16 +135,17 @@ class DetectionParameters:
     """Who counts as a person."""
 
     threshold: float = _declare(
-        0.2,
-        'Lowest score of a person; higher gives fewer false people and misses more; '
-        'Multi-HMR 2 was published with 0.4.',
-        minimum=0.0,
+        -1.0,
+        'Lowest score of a person; higher gives fewer false people and misses more. Negative: '
+        'what the model was made for (anny-lite 0.2, Multi-HMR 2 0.4, Multi-HMR v1 0.3).',
+        minimum=-1.0,
         maximum=1.0,
         dynamic=True,
     )
     nms_distance: float = _declare(
         0.25,
-        'Of two people whose pelvises are closer than this, the less certain one is dropped.',
+        'Of two people whose pelvises are closer than this, the less certain one is dropped '
+        '(but see image_nms).',
         unit='m',
         minimum=0.0,
         maximum=10.0,
@@ -152,13 +153,23 @@ class DetectionParameters:
     )
     image_nms: bool = _declare(
         True,
-        'Also drop doubles by their overlap in the picture (depth errors let them survive the '
-        'distance test).',
+        'Single-shot models: tell doubles by the picture too. Bodies that cover each other joint '
+        'by joint are one person, whatever the error of depth; bodies that do not are two, '
+        'however close (people who hug). Off: the published rule, nms_distance alone.',
         dynamic=True,
     )
     zoom: bool = _declare(
         True,
-        'Look a second time, enlarged, at people who are small or doubtful.',
+        'anny-lite: look a second time, enlarged, at people who are small or doubtful.',
+        dynamic=True,
+    )
+    zoom_regions: int = _declare(
+        0,
+        'Single-shot models: how many parts of a large picture to look at enlarged, besides the '
+        'whole and in the same batch, for people who are small. Each costs as much as the whole; '
+        "pictures less than 1.5 times as large as the network's canvas (768 pixels) have none.",
+        minimum=0,
+        maximum=4,
         dynamic=True,
     )
 

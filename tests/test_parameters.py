@@ -30,9 +30,9 @@ def test_values_are_set_by_dotted_name_in_a_copy():
 @pytest.mark.parametrize(
     ('name', 'value', 'message'),
     [
-        ('detection.threshold', 2.0, 'between 0 and 1, got 2'),
+        ('detection.threshold', 2.0, 'between -1 and 1, got 2'),
         ('detection.threshold', 'high', 'must be a float'),
-        ('detection.threshold', float('nan'), 'between 0 and 1'),
+        ('detection.threshold', float('nan'), 'between -1 and 1'),
         ('detection.zoom', 1, 'must be a bool'),
         ('inference.device', 'tpu', 'one of auto, cpu, cuda'),
         ('inference.threads', True, 'must be a int'),

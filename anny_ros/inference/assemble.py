@@ -47,11 +47,17 @@ def ray_covariance(
     return (depth * along + lateral * (np.eye(3) - along)).astype(np.float32)
 
 
-def _project(points: FloatArray, K: FloatArray) -> FloatArray:
+def project_points(points: FloatArray, K: FloatArray) -> FloatArray:
     """Project (N, K, 3) to pixels (N, K, 2); points nearer than 5 cm as if they were there."""
     z = np.maximum(points[..., 2:], _NEAREST)
     uv = points[..., :2] / z
     return (uv * [K[0, 0], K[1, 1]] + [K[0, 2], K[1, 2]]).astype(np.float32)
+
+
+def body_boxes(joints: FloatArray, landmarks: FloatArray, K: FloatArray) -> FloatArray:
+    """Boxes (N, 4), pixels, around projected joints (N, J, 3) and landmarks (N, L, 3)."""
+    uv = project_points(np.concatenate([joints, landmarks], 1), K)
+    return np.concatenate([uv.min(1), uv.max(1)], 1)
 
 
 def minor_probability(age: FloatArray, age_stddev: FloatArray) -> FloatArray:
@@ -119,8 +125,7 @@ def assemble_detections(
     soles = [body.landmark_index(f'{s}_{p}') for s in ('left', 'right') for p in
              ('big_toe', 'small_toe', 'heel')]  # fmt: skip
     if bbox is None:
-        uv = _project(np.concatenate([joints, landmarks], 1), camera.K)
-        bbox = np.concatenate([uv.min(1), uv.max(1)], 1)
+        bbox = body_boxes(joints, landmarks, camera.K)
     distance = np.linalg.norm(position, axis=1)
     if position_covariance is None:
         position_covariance = ray_covariance(
@@ -146,7 +151,7 @@ def assemble_detections(
             else joint_confidences
         ),
         keypoints_3d=keypoints,
-        keypoints_2d=_project(keypoints, camera.K),
+        keypoints_2d=project_points(keypoints, camera.K),
         keypoint_confidences=(
             np.repeat(broadcast, 17, 1) if keypoint_confidences is None else keypoint_confidences
         ),

@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 import math
+from typing import Any
 
 from anny_ros.geometry.camera import backproject, Letterbox
 from anny_ros.inference.backends import RawPeople
 from anny_ros.model.pose import joint_rotations, MULTIHMR2, PersonConvention
 from anny_ros.types import Camera, CameraSource, FloatArray, PHENOTYPE_NAMES
 import numpy as np
+from numpy.typing import NDArray
 
 # The predicted focal length wanders by this much from picture to picture. Reported by users of
 # the published network, not measured here.
@@ -21,6 +24,7 @@ FOCAL_STDDEV_RATIO = 0.076
 DEPTH_STDDEV_RATIO = 0.05
 LOCATION_STDDEV_PX = 4.0
 _LEAST_SCALE = 1e-5  # pixels per metre
+_ROWS = ('score', 'phenotype', 'rotations', 'anchor', 'appearance')
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class FoundPeople:
         frame.
     appearance : ndarray, (N, A), float32
         Length 1.
+    num_rejected : int
+        Queries that were left out because of numbers that are not finite.
 
     """
 
@@ -47,6 +53,20 @@ class FoundPeople:
     rotations: FloatArray
     anchor: FloatArray
     appearance: FloatArray
+    num_rejected: int = 0
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    def __getitem__(self, rows: Any) -> FoundPeople:
+        """Take rows, by mask or by index."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in _ROWS})
+
+    @staticmethod
+    def concatenate(parts: Sequence[FoundPeople]) -> FoundPeople:
+        """Stack the people of several (at least one)."""
+        rows = {name: np.concatenate([getattr(p, name) for p in parts]) for name in _ROWS}
+        return FoundPeople(**rows, num_rejected=sum(p.num_rejected for p in parts))
 
 
 def predicted_camera(hfov: float, letterbox: Letterbox) -> Camera:
@@ -101,42 +121,46 @@ def find_people(
     Returns
     -------
     FoundPeople
-        N = 0 is legal. Queries with numbers that are not finite are left out.
+        N = 0 is legal. Queries with numbers that are not finite are left out and counted.
 
     """
-    kept = raw.confidence > threshold  # (Q,)
+    kept = raw.confidence > threshold  # (Q,), False for NaN
+    with np.errstate(all='ignore'):  # whatever is not finite is found below
+        found = _decoded(raw, kept, canvas, convention)
+    finite = np.ones(len(found), bool)
+    for name in _ROWS:
+        array = getattr(found, name)
+        finite &= np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
+    num_rejected = int((~finite).sum() + np.isnan(raw.confidence).sum())
+    return replace(found if finite.all() else found[finite], num_rejected=num_rejected)
+
+
+def _decoded(
+    raw: RawPeople, kept: NDArray[np.bool_], canvas: Camera, convention: PersonConvention
+) -> FoundPeople:
     pixels_per_metre = np.exp(raw.log_pixels_per_metre[kept].astype(np.float64))
     depth = canvas.K[0, 0] / np.maximum(pixels_per_metre, _LEAST_SCALE)  # (N,)
     # The network counts pixels from a corner, our cameras from a centre.
     anchor = backproject(raw.location[kept] - 0.5, depth, canvas.K)  # (N, 3)
     appearance = raw.appearance[kept].astype(np.float64)
     length = np.linalg.norm(appearance, axis=1, keepdims=True)
-    found = FoundPeople(
+    return FoundPeople(
         score=raw.confidence[kept],
         phenotype=raw.shape[kept, : len(PHENOTYPE_NAMES)],
         rotations=joint_rotations(raw.pose[kept], convention.turned_bones),
         anchor=anchor,
         appearance=(appearance / np.maximum(length, 1e-12)).astype(np.float32),
     )
-    finite = np.ones(len(anchor), bool)
-    for array in vars(found).values():
-        finite &= np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
-    return found if finite.all() else take(found, finite)
 
 
-def take(people: FoundPeople, rows: FloatArray) -> FoundPeople:
-    """Rows of people, by mask or by index."""
-    return FoundPeople(**{name: array[rows] for name, array in vars(people).items()})
-
-
-def position_covariance(positions: FloatArray, camera: Camera) -> FloatArray:
+def position_covariance(positions: FloatArray, camera: Camera, focal: FloatArray) -> FloatArray:
     """
     How sure the place of a person is.
 
     Three independent errors: distance along the viewing ray (5 % of it), the face across the ray
-    (4 pixels), and, where the camera is estimated, the focal length, which moves people along
-    the optical axis (depth is proportional to it while x and y do not depend on it). The first
-    two figures are assumptions.
+    (4 pixels of the canvas), and, where the camera is estimated, the focal length, which moves
+    people along the optical axis (depth is proportional to it while x and y do not depend on it).
+    The first two figures are assumptions.
 
     Parameters
     ----------
@@ -144,6 +168,8 @@ def position_covariance(positions: FloatArray, camera: Camera) -> FloatArray:
         Optical frame.
     camera : Camera
         Of the picture; its ``hfov_stddev`` gives the error of the focal length.
+    focal : ndarray, (N,), pixels
+        Focal length of the canvas that each was found on.
 
     Returns
     -------
@@ -155,7 +181,7 @@ def position_covariance(positions: FloatArray, camera: Camera) -> FloatArray:
     ray = positions / np.maximum(distance, 1e-9)[:, None]
     along = ray[:, :, None] * ray[:, None, :]  # (N, 3, 3)
     sigma_along = DEPTH_STDDEV_RATIO * distance
-    sigma_across = LOCATION_STDDEV_PX * distance / camera.K[0, 0]
+    sigma_across = LOCATION_STDDEV_PX * distance / focal
     focal_ratio = camera.hfov_stddev / math.sin(camera.hfov)
     covariance: FloatArray = sigma_along[:, None, None] ** 2 * along
     covariance += sigma_across[:, None, None] ** 2 * (np.eye(3) - along)

@@ -31,6 +31,8 @@ class Estimator(ABC):
     body : BodyModel
     parameters : Parameters
         May be replaced between pictures; parameters that are marked dynamic take effect.
+    default_threshold : float
+        Lowest score of a person that the model was made for.
     camera_filter : callable or None
         ``(Camera, stamp) -> Camera``, asked where the model reads the camera from the picture
         itself, before anybody is placed with it: whoever has several pictures of one camera knows
@@ -46,8 +48,15 @@ class Estimator(ABC):
     backend: str
     body: BodyModel
     parameters: Parameters
+    default_threshold: float
     camera_filter: Callable[[Camera, float], Camera] | None = None
     num_rejected: int = 0
+
+    @property
+    def threshold(self) -> float:
+        """Lowest score of a person: ``detection.threshold``, or the model's own."""
+        wanted = self.parameters.detection.threshold
+        return wanted if wanted >= 0 else self.default_threshold
 
     @abstractmethod
     def __call__(self, frame: Frame) -> Detections:

@@ -61,6 +61,7 @@ class LiteEstimator(Estimator):
 
     name = EMBEDDED
     backend = 'onnxruntime'
+    default_threshold = 0.2
 
     def __init__(self, parameters: Parameters | None = None) -> None:
         self.parameters = parameters or Parameters()
@@ -79,9 +80,7 @@ class LiteEstimator(Estimator):
         watch = Stopwatch()
         camera = fallback_camera(frame, self.parameters)
         wanted = self.parameters.detection
-        found = self._detector(
-            frame.rgb, wanted.threshold, zoom=wanted.zoom, regions=frame.expected
-        )
+        found = self._detector(frame.rgb, self.threshold, zoom=wanted.zoom, regions=frame.expected)
         trusted = np.where(found.confidences < LEAST_CONFIDENCE, 0.0, found.confidences).astype(
             np.float32
         )

@@ -3,9 +3,11 @@
 """
 Drop the less certain of two detections of the same person (non-maximum suppression).
 
-Greedy from the most certain person on; a person who was dropped drops nobody. Two tests: closer
-than a distance in space (as published), and on top of each other in the picture (ours, because
-an error of depth along the viewing ray easily exceeds that distance).
+Greedy from the most certain person on; a person who was dropped drops nobody. ``distance_nms`` is
+the published test, a distance in space. ``body_nms`` looks at the picture too: doubles along a
+viewing ray are farther apart than that distance because depth is uncertain, and people who hug,
+or carry a child, are closer. ``merge_views`` is for the same people seen in several windows of a
+picture. The bounds of the last two are not tuned on real weights.
 """
 
 from __future__ import annotations
@@ -14,10 +16,14 @@ from anny_ros.types import FloatArray
 import numpy as np
 from numpy.typing import NDArray
 
-# Doubles in the picture: mean distance of keypoints over the square root of the box's area, and
-# the ratio of depths beyond which two people are different (a child in front of an adult).
-# Neither is tuned on real weights.
+BoolArray = NDArray[np.bool_]
+
+# Mean distance of keypoints, over the square root of the smaller box's area, of one person found
+# twice: where nothing but the picture speaks for it; and where their places are the same. Two
+# adults who hug are 0.3 apart or more, a carried child of 1.1 m 0.4 or more.
 IMAGE_DISTANCE = 0.1
+SAME_PLACE_DISTANCE = 0.25
+# Ratio of depths beyond which two people are different (a child in front of an adult).
 IMAGE_DEPTH_RATIO = 1.5
 
 
@@ -38,24 +44,30 @@ def distance_nms(positions: FloatArray, score: FloatArray, distance: float) -> N
         Rows to keep, the most certain first; equal scores in the order given.
 
     """
-    offsets = positions[:, None] - positions[None]  # (N, N, 3)
-    return _greedy(np.linalg.norm(offsets, axis=-1) < distance, score)
+    return _greedy(_same_place(positions, distance), score)
 
 
-def image_nms(
-    keypoints: FloatArray, bbox: FloatArray, depth: FloatArray, score: FloatArray
+def body_nms(
+    positions: FloatArray,
+    keypoints: FloatArray,
+    bbox: FloatArray,
+    score: FloatArray,
+    distance: float,
 ) -> NDArray[np.intp]:
     """
     Keep one of several people whose bodies cover each other joint by joint in the picture.
 
     Parameters
     ----------
+    positions : ndarray, (N, 3), metres
+        Optical frame.
     keypoints : ndarray, (N, 17, 2), pixels
-        Each person's own points, projected; not finite where they are behind the camera.
+        Each person's own points, projected. Where they are not finite the places decide alone.
     bbox : ndarray, (N, 4), pixels
         x0, y0, x1, y1; sets what is near.
-    depth : ndarray, (N,), metres
     score : ndarray, (N,)
+    distance : float, metres
+        At places closer than this, bodies need not cover each other as well.
 
     Returns
     -------
@@ -63,20 +75,90 @@ def image_nms(
         Rows to keep, the most certain first.
 
     """
-    size = np.sqrt(np.clip(np.prod(bbox[:, 2:] - bbox[:, :2], axis=1), 1.0, None))  # (N,)
-    offsets = keypoints[:, None] - keypoints[None]  # (N, N, 17, 2)
-    apart = np.linalg.norm(offsets, axis=-1).mean(axis=-1)  # (N, N)
-    near = apart < IMAGE_DISTANCE * np.minimum(size[:, None], size[None])
-    depth = np.maximum(depth, 1e-6)
-    alike = np.abs(np.log(depth[:, None] / depth[None])) < np.log(IMAGE_DEPTH_RATIO)
-    return _greedy(near & alike, score)
+    apart, size = _apart(keypoints), _smaller(bbox)
+    in_space = _same_place(positions, distance) & ~(apart >= SAME_PLACE_DISTANCE * size)
+    in_picture = (apart < IMAGE_DISTANCE * size) & _similar_depth(positions)
+    return _greedy(in_space | in_picture, score)
 
 
-def _greedy(same: NDArray[np.bool_], score: FloatArray) -> NDArray[np.intp]:
-    """Rows to keep, descending score, given which rows (N, N) are the same person."""
-    order = np.argsort(-np.asarray(score, np.float64), kind='stable')
+def merge_views(
+    positions: FloatArray,
+    keypoints: FloatArray,
+    bbox: FloatArray,
+    score: FloatArray,
+    view: NDArray[np.intp],
+    blur: FloatArray,
+) -> NDArray[np.intp]:
+    """
+    Keep one of each person who was found in several views of a picture.
+
+    Within a view everybody is somebody else, so a person stands for at most one of each other
+    view, the nearest.
+
+    Parameters
+    ----------
+    positions, keypoints, bbox, score
+        See ``body_nms``; all in the picture.
+    view : ndarray, (N,)
+        Which view each was found in.
+    blur : ndarray, (N,), pixels
+        Standard deviation of a person's place in the picture, which is larger in a view that
+        shows it smaller.
+
+    Returns
+    -------
+    ndarray, (K,)
+        Rows to keep, the most certain first.
+
+    """
+    apart = _apart(keypoints)
+    near = IMAGE_DISTANCE * _smaller(bbox) + np.hypot(blur[:, None], blur[None])
+    same = (apart < near) & _similar_depth(positions) & (view[:, None] != view[None])
     kept: list[int] = []
-    for row in order:
+    taken: set[tuple[int, int]] = set()  # kept row, and a view that it stands for
+    for row in _by_score(score):
+        found_in = int(view[row])
+        free = [k for k in kept if same[row, k] and (k, found_in) not in taken]
+        if free:
+            taken.add((min(free, key=lambda k: apart[row, k]), found_in))
+        else:
+            kept.append(int(row))
+    return np.array(kept, np.intp)
+
+
+def _apart(keypoints: FloatArray) -> FloatArray:
+    """Mean distance (N, N) of the keypoints of each two people, pixels."""
+    offsets = keypoints[:, None] - keypoints[None]  # (N, N, 17, 2)
+    apart: FloatArray = np.linalg.norm(offsets, axis=-1).mean(axis=-1)
+    return apart
+
+
+def _smaller(bbox: FloatArray) -> FloatArray:
+    """Square root of the area of the smaller of each two boxes, (N, N), pixels."""
+    size = np.sqrt(np.clip(np.prod(bbox[:, 2:] - bbox[:, :2], axis=1), 1.0, None))
+    return np.minimum(size[:, None], size[None])
+
+
+def _same_place(positions: FloatArray, distance: float) -> BoolArray:
+    near: BoolArray = np.linalg.norm(positions[:, None] - positions[None], axis=-1) < distance
+    return near
+
+
+def _similar_depth(positions: FloatArray) -> BoolArray:
+    depth = np.log(np.maximum(positions[:, 2], 1e-6))
+    similar: BoolArray = np.abs(depth[:, None] - depth[None]) < np.log(IMAGE_DEPTH_RATIO)
+    return similar
+
+
+def _by_score(score: FloatArray) -> NDArray[np.intp]:
+    """Rows by falling score; equal ones in the order given."""
+    return np.argsort(-np.asarray(score, np.float64), kind='stable')
+
+
+def _greedy(same: BoolArray, score: FloatArray) -> NDArray[np.intp]:
+    """Rows to keep, the most certain first, given which rows (N, N) are the same person."""
+    kept: list[int] = []
+    for row in _by_score(score):
         if not same[row, kept].any():
             kept.append(int(row))
     return np.array(kept, np.intp)

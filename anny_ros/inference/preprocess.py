@@ -41,10 +41,15 @@ def letterbox_picture(
     """
     height, width = rgb.shape[:2]
     box = Letterbox.fit(width, height, longest, multiple)
+    return fill_canvas(rgb, box), box
+
+
+def fill_canvas(rgb: NDArray[np.uint8], box: Letterbox) -> NDArray[np.uint8]:
+    """Resize a picture (H, W, 3) and place it as a letterbox says; the canvas (H', W', 3)."""
     picture = Image.fromarray(np.ascontiguousarray(rgb))
     resized = picture.resize((box.resized_width, box.resized_height), _BICUBIC)
     canvas = np.zeros((box.height, box.width, 3), np.uint8)
     rows = slice(box.top, box.top + box.resized_height)
     columns = slice(box.left, box.left + box.resized_width)
     canvas[rows, columns] = np.asarray(resized)
-    return canvas, box
+    return canvas

@@ -4,31 +4,58 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 import math
 from pathlib import Path
 
 from anny_ros.body import BodyModel
 from anny_ros.errors import ModelError
-from anny_ros.geometry.camera import Letterbox, project
-from anny_ros.inference.assemble import assemble_detections
-from anny_ros.inference.backends import NetworkBackend, RawPeople
+from anny_ros.geometry.camera import project
+from anny_ros.inference.assemble import assemble_detections, body_boxes, project_points
+from anny_ros.inference.backends import NetworkBackend
 from anny_ros.inference.decode import (
     find_people,
     FoundPeople,
+    LOCATION_STDDEV_PX,
     picture_camera,
     position_covariance,
     predicted_camera,
 )
 from anny_ros.inference.estimator import Estimator, fallback_camera
-from anny_ros.inference.nms import distance_nms, image_nms
-from anny_ros.inference.preprocess import letterbox_picture
+from anny_ros.inference.nms import body_nms, distance_nms, merge_views
 from anny_ros.inference.stopwatch import Stopwatch
+from anny_ros.inference.zoom import View, whole_picture, zoomed_views
 from anny_ros.model.pose import person_convention
 from anny_ros.parameters import Parameters
 from anny_ros.types import Camera, Detections, FloatArray, Frame
 import numpy as np
+from numpy.typing import NDArray
 import torch
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """
+    People of all views in the picture and in space, before doubles are dropped; N rows.
+
+    Parameters
+    ----------
+    found : FoundPeople
+    view : ndarray, (N,)
+        Index of the view that each was found in; 0 is the whole picture.
+    translation : ndarray, (N, 3), metres
+        Where the root joint has to be so that the anchor is where it was found.
+    keypoints : ndarray, (N, 17, 2), pixels of the picture
+    bbox : ndarray, (N, 4), pixels of the picture
+
+    """
+
+    found: FoundPeople
+    view: NDArray[np.intp]
+    translation: FloatArray
+    keypoints: FloatArray
+    bbox: FloatArray
 
 
 class SingleShotEstimator(Estimator):
@@ -36,8 +63,9 @@ class SingleShotEstimator(Estimator):
     Everybody in a picture from one forward pass.
 
     The camera of the picture is used where it is known, else the parameter ``camera.k``, else
-    the network's own guess. With ``detection.image_nms`` off and ``detection.threshold`` 0.4 the
-    people are those of the published network.
+    the network's own guess. With ``detection.image_nms`` off and everything else at its default
+    the people are those of the published network. ``detection.zoom_regions`` adds enlarged parts
+    of large pictures to the same pass.
 
     Parameters
     ----------
@@ -56,6 +84,7 @@ class SingleShotEstimator(Estimator):
     ) -> None:
         self.network = network
         self.convention = person_convention(network.model)
+        self.default_threshold = self.convention.threshold
         self.name = network.model
         self.backend = network.name
         self.body = body or BodyModel.load()
@@ -97,80 +126,113 @@ class SingleShotEstimator(Estimator):
     def __call__(self, frame: Frame) -> Detections:
         """Find and reconstruct everybody; see ``Estimator``."""
         watch = Stopwatch()
-        canvas, letterbox = letterbox_picture(
-            frame.rgb, longest=self.network.image_size, multiple=self.network.multiple
-        )
+        views = self._views(frame)
+        canvases = np.stack([view.canvas(frame.rgb) for view in views])
         watch.lap('preprocess')
-        (raw,) = self.network(canvas[None])
+        raws = self.network(canvases)
         watch.lap('network')
-        camera, on_canvas = self._cameras(frame, raw, letterbox)
-        people = find_people(raw, on_canvas, self.parameters.detection.threshold, self.convention)
-        if self.convention.world_aligned_root:
-            self._turn_roots_local(people)
-        translation = self._root_positions(people)
-        rows = distance_nms(translation, people.score, self.parameters.detection.nms_distance)
+        camera = self._camera(frame, raws[0].hfov, views[0])
+        cameras = [view.camera(camera) for view in views]
+        parts = [
+            find_people(raw, on_canvas, self.threshold, self.convention)
+            for raw, on_canvas in zip(raws, cameras, strict=True)
+        ]
+        people = self._placed(parts, camera)
+        self.num_rejected += people.found.num_rejected
+        rows = self._selected(people, views, camera)
         watch.lap('decode')
+        found, translation = people.found[rows], people.translation[rows]
+        focal = np.array([on_canvas.K[0, 0] for on_canvas in cameras])[people.view[rows]]
         detections = assemble_detections(
             self.body,
             stamp=frame.stamp,
             camera=camera,
-            score=people.score[rows],
-            phenotype=people.phenotype[rows],
-            rotations=people.rotations[rows],
-            translation=translation[rows],
-            position_covariance=position_covariance(translation[rows], camera),
-            appearance=people.appearance[rows],
+            score=found.score,
+            phenotype=found.phenotype,
+            rotations=found.rotations,
+            translation=translation,
+            position_covariance=position_covariance(translation, camera, focal),
+            appearance=found.appearance,
         )
-        if self.parameters.detection.image_nms:
-            detections = _drop_image_doubles(detections)
         detections = _distrust_unseen(detections)
         watch.lap('body')
         return replace(detections, timings_ms=watch.laps_ms)
 
-    def _cameras(
-        self, frame: Frame, raw: RawPeople, letterbox: Letterbox
-    ) -> tuple[Camera, Camera]:
-        """Cameras of the picture and of the canvas, the best that is known."""
-        if frame.camera is not None or self.parameters.camera.k:
-            camera = fallback_camera(frame, self.parameters)
-            return camera, letterbox.canvas_camera(camera)
-        if not math.isfinite(raw.hfov):
-            self.num_rejected += 1
-            camera = fallback_camera(frame, self.parameters)
-            return camera, letterbox.canvas_camera(camera)
-        camera = picture_camera(predicted_camera(raw.hfov, letterbox), letterbox)
-        if self.camera_filter is not None:
-            camera = self.camera_filter(camera, frame.stamp)
-        return camera, letterbox.canvas_camera(camera)
+    def _views(self, frame: Frame) -> Sequence[View]:
+        """Where to look: the whole picture first."""
+        height, width = frame.rgb.shape[:2]
+        whole = whole_picture(width, height, self.network.image_size, self.network.multiple)
+        count = self.parameters.detection.zoom_regions
+        return [whole, *zoomed_views(whole, frame.expected, frame.stamp, count)]
 
-    def _root_positions(self, people: FoundPeople) -> FloatArray:
-        """Where the root joint has to be, (N, 3), so that the anchor is where it was found."""
-        posed = self.body.pose(
-            torch.as_tensor(people.phenotype), torch.as_tensor(people.rotations), None
-        )
+    def _camera(self, frame: Frame, hfov: float, whole: View) -> Camera:
+        """Camera of the picture, the best that is known; ``hfov`` is the network's guess."""
+        if frame.camera is not None or self.parameters.camera.k:
+            return fallback_camera(frame, self.parameters)
+        if not math.isfinite(hfov):
+            self.num_rejected += 1
+            return fallback_camera(frame, self.parameters)
+        camera = picture_camera(predicted_camera(hfov, whole.letterbox), whole.letterbox)
+        return camera if self.camera_filter is None else self.camera_filter(camera, frame.stamp)
+
+    def _placed(self, parts: Sequence[FoundPeople], camera: Camera) -> _Placed:
+        """Pose everybody with the anchor where it was found."""
+        found = FoundPeople.concatenate(parts)
+        if self.convention.world_aligned_root:
+            found = self._with_local_roots(found)
+        posed = self.body.pose(torch.as_tensor(found.phenotype), torch.as_tensor(found.rotations))
+        joints, landmarks = posed.joint_positions.numpy(), posed.landmarks.numpy()
         name = self.convention.anchor
         if name in self.body.joint_names:
-            anchor = posed.joint_positions[:, self.body.joint_index(name)].numpy()
+            anchor = joints[:, self.body.joint_index(name)]
         else:
-            anchor = posed.landmarks[:, self.body.landmark_index(name)].numpy()
-        root = posed.joint_positions[:, 0].numpy()
-        translation: FloatArray = (people.anchor - anchor + root).astype(np.float32)
-        return translation
+            anchor = landmarks[:, self.body.landmark_index(name)]
+        offset = (found.anchor - anchor)[:, None]
+        return _Placed(
+            found,
+            np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
+            (joints[:, 0] + offset[:, 0]).astype(np.float32),
+            project_points(landmarks[:, :17] + offset, camera.K),
+            body_boxes(joints + offset, landmarks + offset, camera.K),
+        )
 
-    def _turn_roots_local(self, people: FoundPeople) -> None:
+    def _with_local_roots(self, found: FoundPeople) -> FoundPeople:
         """Convert the roots' world-aligned rotations E to the root bone's own frame, E Q."""
-        rest = self.body.rest_frames(torch.as_tensor(people.phenotype))[:, 0].numpy()
-        people.rotations[:, 0] = people.rotations[:, 0] @ rest
+        rest = self.body.rest_frames(torch.as_tensor(found.phenotype))[:, 0].numpy()
+        rotations = found.rotations.copy()
+        rotations[:, 0] = rotations[:, 0] @ rest
+        return replace(found, rotations=rotations)
 
-
-def _drop_image_doubles(detections: Detections) -> Detections:
-    rows = image_nms(
-        detections.keypoints_2d,
-        detections.bbox,
-        detections.position[:, 2],
-        detections.score,
-    )
-    return detections[rows]
+    def _selected(
+        self, people: _Placed, views: Sequence[View], camera: Camera
+    ) -> NDArray[np.intp]:
+        """Rows of everybody once, the most certain first."""
+        wanted = self.parameters.detection
+        rows: list[NDArray[np.intp]] = []
+        for index, view in enumerate(views):
+            mine = people.view == index
+            if index > 0:  # whoever is cut off by a window's edge is left to the whole picture
+                mine &= view.shows_whole(people.bbox, camera)
+            own = np.flatnonzero(mine)
+            place, score = people.translation[own], people.found.score[own]
+            if wanted.image_nms:
+                bodies = (people.keypoints[own], people.bbox[own])
+                rows.append(own[body_nms(place, *bodies, score, wanted.nms_distance)])
+            else:
+                rows.append(own[distance_nms(place, score, wanted.nms_distance)])
+        if len(views) == 1:
+            return rows[0]
+        together = np.concatenate(rows)
+        blur = np.array([LOCATION_STDDEV_PX / view.letterbox.scale.min() for view in views])
+        kept = merge_views(
+            people.translation[together],
+            people.keypoints[together],
+            people.bbox[together],
+            people.found.score[together],
+            people.view[together],
+            blur[people.view[together]],
+        )
+        return together[kept]
 
 
 def _distrust_unseen(detections: Detections) -> Detections:

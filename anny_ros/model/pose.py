@@ -40,16 +40,21 @@ class PersonConvention:
     world_aligned_root : bool
         Whether the root's rotation turns the whole rest body (axes x left, y back, z up), not the
         root bone's own frame.
+    threshold : float
+        Confidence above which it was published to call something a person.
 
     """
 
     anchor: str = 'face_centre'
     turned_bones: tuple[int, ...] = TURNED_BONES
     world_aligned_root: bool = False
+    threshold: float = 0.4
 
 
 MULTIHMR2 = PersonConvention()
-_CONVENTIONS = {'multihmr1_anny': PersonConvention('head', JOINT_BONES, world_aligned_root=True)}
+_CONVENTIONS = {
+    'multihmr1_anny': PersonConvention('head', JOINT_BONES, world_aligned_root=True, threshold=0.3)
+}
 
 
 def person_convention(model: str) -> PersonConvention:

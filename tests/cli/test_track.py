@@ -177,7 +177,7 @@ WRONG = {
     'three intrinsics': (['{video}', '--camera-k', '500,32,24'], 'camera.k'),
     'words as intrinsics': (['{video}', '--camera-k', 'a,b,c,d'], 'camera.k'),
     'unknown parameter': (['{video}', '--set', 'detection.treshold=1'], 'did you mean'),
-    'value out of range': (['{video}', '--set', 'detection.threshold=7'], 'between 0 and 1'),
+    'value out of range': (['{video}', '--set', 'detection.threshold=7'], 'between -1 and 1'),
     'value of a wrong type': (['{video}', '--set', 'detection.threshold=high'], 'got'),
     'no value': (['{video}', '--set', 'detection.threshold'], 'NAME=VALUE'),
     'missing weights': (['{video}', '--model', 'missing.pt'], 'missing.pt'),

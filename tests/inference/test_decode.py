@@ -74,7 +74,8 @@ def test_appearance_has_length_one():
 
 def test_nobody_has_the_same_widths():
     people = find_people(make_raw(), CANVAS, 0.95)
-    shapes = {name: array.shape for name, array in vars(people).items()}
+    assert people.num_rejected == 0
+    shapes = {n: array.shape for n, array in vars(people).items() if n != 'num_rejected'}
     assert shapes == {
         'score': (0,),
         'phenotype': (0, 6),
@@ -90,7 +91,27 @@ def test_nobody_has_the_same_widths():
 def test_people_that_are_not_finite_are_left_out(name):
     raw = make_raw(confidence=[0.6, 0.7, 0.8, 0.9])
     getattr(raw, name)[1] = np.nan
-    np.testing.assert_allclose(find_people(raw, CANVAS, 0.5).score, [0.6, 0.8, 0.9])
+    people = find_people(raw, CANVAS, 0.5)
+    np.testing.assert_allclose(people.score, [0.6, 0.8, 0.9])
+    assert people.num_rejected == 1
+
+
+def test_numbers_that_are_not_finite_are_counted_once_a_query():
+    raw = make_raw(confidence=[0.6, np.nan, 0.8, 0.1])
+    raw.pose[0] = np.inf
+    raw.shape[0] = np.nan
+    raw.location[3] = np.nan  # nobody
+    people = find_people(raw, CANVAS, 0.5)
+    np.testing.assert_allclose(people.score, [0.8])
+    assert people.num_rejected == 2
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf, 1e38])
+def test_no_number_whatsoever_makes_it_raise(value):
+    everything = {n: np.full_like(a, value) for n, a in vars(make_raw()).items() if n != 'hfov'}
+    assert len(find_people(make_raw(**everything), CANVAS, 0.5)) == 0
+    for name in everything:
+        find_people(make_raw(**{name: everything[name]}), CANVAS, 0.5)
 
 
 def test_a_degenerate_rotation_is_left_out():
@@ -133,17 +154,21 @@ def test_a_saturated_field_of_view_is_bounded(hfov):
 
 
 def test_covariance_on_the_axis_by_hand():
-    covariance = position_covariance(np.float32([[0, 0, 10]]), Camera(CANVAS.K, 768, 432))
+    positions = np.float32([[0, 0, 10], [0, 0, 10]])
+    covariance = position_covariance(positions, CANVAS, np.array([500.0, 1000.0]))
     wanted = np.diag([0.08**2, 0.08**2, 0.5**2])  # 4 px of 500, 5 %
     np.testing.assert_allclose(covariance[0], wanted, atol=1e-12)
+    wanted = np.diag([0.04**2, 0.04**2, 0.5**2])  # found on a canvas that shows it twice as large
+    np.testing.assert_allclose(covariance[1], wanted, atol=1e-12)
 
 
 def test_an_estimated_camera_adds_error_in_depth_only():
     positions = np.float32([[2, 1, 6], [0, 0, 3]])
-    known = position_covariance(positions, CANVAS)
+    focal = np.full(2, CANVAS.K[0, 0])
+    known = position_covariance(positions, CANVAS, focal)
     box = Letterbox.fit(768, 432, 768, 16)
     guessed = predicted_camera(CANVAS.hfov, box)
-    added = position_covariance(positions, guessed) - known
+    added = position_covariance(positions, guessed, focal) - known
     wanted = np.zeros((2, 3, 3))
     wanted[:, 2, 2] = (0.076 * positions[:, 2].astype(np.float64)) ** 2
     np.testing.assert_allclose(added, wanted, atol=1e-9)
@@ -151,9 +176,9 @@ def test_an_estimated_camera_adds_error_in_depth_only():
 
 def test_covariance_is_long_along_the_ray():
     positions = np.random.default_rng(3).normal((0, 0, 6), 1, (20, 3))
-    covariance = position_covariance(positions, CANVAS)
+    covariance = position_covariance(positions, CANVAS, np.full(20, 500.0))
     values, vectors = np.linalg.eigh(covariance)
     assert (values > 0).all()
     ray = positions / np.linalg.norm(positions, axis=1, keepdims=True)
     np.testing.assert_allclose(np.abs(np.sum(vectors[..., -1] * ray, axis=1)), 1.0)
-    assert position_covariance(np.zeros((0, 3)), CANVAS).shape == (0, 3, 3)
+    assert position_covariance(np.zeros((0, 3)), CANVAS, np.zeros(0)).shape == (0, 3, 3)

@@ -51,7 +51,7 @@ def test_people_of_a_real_picture(estimator, street):
 
 def test_bodies_lie_on_their_keypoints(estimator, street):
     people = estimator(Frame(street, 0.0))
-    found = estimator._detector(street, threshold=estimator.parameters.detection.threshold)
+    found = estimator._detector(street, threshold=estimator.threshold)
     heights = people.bbox[:, 3] - people.bbox[:, 1]
     for i in range(len(people)):
         distance = np.linalg.norm(found.keypoints - people.keypoints_2d[i], axis=-1)

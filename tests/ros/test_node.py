@@ -126,14 +126,14 @@ def test_parameters_reach_the_estimator_at_the_next_picture(graph, make):
     pictures = graph.image_publisher()
     pictures.publish(make.image())
     assert graph.spin_until(lambda: got)
-    assert graph.estimator.thresholds == [0.2]
+    assert graph.estimator.thresholds == [-1.0]
     request = SetParametersAtomically.Request()
     request.parameters = [Parameter('detection.threshold', value=0.7).to_parameter_msg()]
     response = graph.call(SetParametersAtomically, 'anny/set_parameters_atomically', request)
     assert response.result.successful
     pictures.publish(make.image(0.1))
     assert graph.spin_until(lambda: len(got) == 2)
-    assert graph.estimator.thresholds == [0.2, 0.7]
+    assert graph.estimator.thresholds == [-1.0, 0.7]
     assert node._tracker.parameters == graph.estimator.parameters.tracking
 
 
