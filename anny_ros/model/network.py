@@ -262,7 +262,10 @@ def normalise(pictures: Tensor) -> Tensor:
     Tensor, (B, 3, H, W), float32, device of ``pictures``
 
     """
-    mean = torch.tensor(IMAGE_MEAN, device=pictures.device)
-    stddev = torch.tensor(IMAGE_STDDEV, device=pictures.device)
-    scaled = (pictures.float() / 255.0 - mean) / stddev  # (B, H, W, 3)
-    return scaled.permute(0, 3, 1, 2).contiguous()
+    planes = (pictures.float() / 255.0).unbind(-1)
+    # Numbers, not tensors: a copy from the host cannot be recorded in a CUDA graph.
+    scaled = [
+        (plane - mean) / stddev
+        for plane, mean, stddev in zip(planes, IMAGE_MEAN, IMAGE_STDDEV, strict=True)
+    ]
+    return torch.stack(scaled, dim=1)  # (B, 3, H, W)

@@ -54,8 +54,11 @@ def rope_angles(periods: Tensor, rows: int, columns: int) -> tuple[Tensor, Tenso
         Row-major patches; the second half of the last axis repeats the first.
 
     """
-    y = 2.0 * (torch.arange(rows).to(periods) + 0.5) / rows - 1.0
-    x = 2.0 * (torch.arange(columns).to(periods) + 0.5) / columns - 1.0
+    # Made where it is used: a copy from the host cannot be recorded in a CUDA graph.
+    i = torch.arange(rows, device=periods.device).to(periods)
+    j = torch.arange(columns, device=periods.device).to(periods)
+    y = 2.0 * (i + 0.5) / rows - 1.0
+    x = 2.0 * (j + 0.5) / columns - 1.0
     angle_y = (2.0 * math.pi) * y[:, None] / periods  # (rows, P)
     angle_x = (2.0 * math.pi) * x[:, None] / periods  # (columns, P)
     num_periods = periods.shape[0]
