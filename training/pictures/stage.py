@@ -9,7 +9,7 @@ from typing import Any
 
 from anny_ros.body import BodyModel
 from anny_ros.geometry.camera import project, scale_camera
-from anny_ros.render.rasterise import visible_pixels
+from anny_ros.render.rasterise import NEAR, visible_pixels
 from anny_ros.types import Camera
 import cv2
 import numpy as np
@@ -24,6 +24,7 @@ from training.pictures.scenery import draw_sky, Scenery
 from training.pictures.surroundings import Canvas, draw_quad, triangles_of
 
 _FAINTEST = 1e-6
+_OUTLINE_SIDE = 160  # pixels
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ class Shot:
     light : ndarray, (H, W, 3), float32
         Linear.
     depth : ndarray, (H, W), float32, metres
-        Along the optical axis; inf where nothing is.
+        Along the optical axis, of the first sample of each pixel, which is a quarter of a pixel
+        left of and above the middle; inf where nothing is.
     labels : Labels
 
     """
@@ -168,32 +170,34 @@ def render(body: BodyModel, cast: Cast, scenery: Scenery, view: View) -> Shot:
         K=large.K,
     )
     _draw_quads(canvas, scenery, shadows, solid=True)
-    drawing = draw_people(canvas, _pose_figures(cast, view), scenery.lighting, shadows)
+    people = _pose_figures(cast, view)
+    drawing = draw_people(canvas, people, scenery.lighting, shadows)
     light = cv2.resize(canvas.colour, (width, height), interpolation=cv2.INTER_AREA)
     # Depth of one of the samples of each pixel: a mean of two surfaces would be neither.
     inverse = canvas.inverse_depth[::SUPERSAMPLE, ::SUPERSAMPLE]
     with np.errstate(divide='ignore'):
         depth = np.where(inverse > _FAINTEST, 1.0 / inverse, np.inf).astype(np.float32)
-    return Shot(light, depth, _labels(body, cast, view, drawing, large))
+    return Shot(light, depth, _labels(body, cast, people, view, drawing))
 
 
-def _labels(body: BodyModel, cast: Cast, view: View, drawing: Drawing, large: Camera) -> Labels:
+def _labels(
+    body: BodyModel, cast: Cast, people: list[PosedFigure], view: View, drawing: Drawing
+) -> Labels:
     truth = camera_truth(body, cast.poses, view.R, view.position)
     num = len(cast.identity)
     owner = drawing.owner.reshape(-1)
-    seen = np.array(
-        [np.count_nonzero(owner[s.pixel] == i) for i, s in enumerate(drawing.silhouettes)]
-    )
-    alone = np.array([len(s.pixel) for s in drawing.silhouettes])
+    shapes = drawing.silhouettes
+    seen = np.array([np.count_nonzero(owner[s.pixel] == i) for i, s in enumerate(shapes)])
+    alone = np.array([len(s.pixel) for s in shapes])
     boxes = np.zeros((num, 4), np.float32)
     inside = np.zeros(num, np.float32)
-    for i, figure in enumerate(cast.figures):
-        boxes[i], inside[i] = _extent(figure, cast.poses, i, view, alone[i], large)
+    for i, (person, shape) in enumerate(zip(people, shapes, strict=True)):
+        boxes[i], inside[i] = _extent(person.level.faces, shape.vertices, view.camera)
     keypoints_2d = project(truth['keypoints_3d'], view.camera.K)
     return Labels(
         identity=cast.identity,
         keypoints_2d=keypoints_2d.astype(np.float32),
-        keypoint_state=_states(truth, keypoints_2d, drawing, view.camera),
+        keypoint_state=_states(truth, keypoints_2d, drawing),
         bbox=boxes,
         visible_share=(seen / np.maximum(alone, 1)).astype(np.float32).reshape(num),
         inside_share=inside,
@@ -203,31 +207,28 @@ def _labels(body: BodyModel, cast: Cast, view: View, drawing: Drawing, large: Ca
 
 
 def _extent(
-    figure: Figure, poses: WorldPoses, i: int, view: View, alone: int, large: Camera
+    faces: NDArray[np.int64], vertices: NDArray[np.float64], camera: Camera
 ) -> tuple[NDArray[np.float32], float]:
-    """Box of all of a person, and the share of the silhouette inside the picture."""
-    level = figure.levels[-1]
-    vertices, _ = level.pose(poses.skin_rotations[i], poses.skin_offsets[i])
-    seen = (vertices + poses.translation[i] - view.position) @ view.R.T
-    seen = seen[seen[:, 2] > 0.05]
-    if not len(seen):
+    """Box of all of a mesh in the optical frame, and the share of its outline in the picture."""
+    ahead = vertices[vertices[:, 2] > NEAR]
+    if not len(ahead):
         return np.full(4, np.nan, np.float32), 0.0
-    uv = project(seen, view.camera.K)
+    uv = project(ahead, camera.K)
     low, high = uv.min(0), uv.max(0)
     box = np.concatenate([low, high]).astype(np.float32)
-    if (low > 0).all() and (high < [view.camera.width - 1, view.camera.height - 1]).all():
+    size = np.array([camera.width, camera.height])
+    if (low > 0).all() and (high < size - 1).all():
         return box, 1.0
-    # Truncated: count the pixels of all of the silhouette on a canvas of its own.
-    span = float((high - low).max())
-    side = 160
-    K = view.camera.K.copy()
-    K[:2] *= side / span
-    K[:2, 2] = side / span * (view.camera.K[:2, 2] - low)
-    everything = (vertices + poses.translation[i] - view.position) @ view.R.T
-    pixel, _, _ = visible_pixels(everything, level.faces, K, side + 1, side + 1)
-    rows, columns = np.divmod(pixel, side + 1)
-    back = np.stack([columns, rows], 1) * (span / side) + low
-    size = np.array([view.camera.width, view.camera.height])
+    if (high < -0.5).any() or (low > size - 0.5).any():
+        return box, 0.0
+    # Truncated: count the pixels of all of the silhouette on a small canvas of its own.
+    scale = _OUTLINE_SIDE / float((high - low).max())
+    K = np.diag([scale, scale, 1.0]) @ camera.K
+    K[:2, 2] -= scale * low
+    side = _OUTLINE_SIDE + 1
+    pixel, _, _ = visible_pixels(vertices, faces, K, side, side)
+    row, column = np.divmod(pixel, side)
+    back = np.stack([column, row], 1) / scale + low
     inside = ((back >= -0.5) & (back <= size - 0.5)).all(1)
     return box, float(inside.mean()) if len(inside) else 0.0
 
@@ -242,7 +243,6 @@ def _states(
     truth: dict[str, NDArray[Any]],
     uv: NDArray[np.float64],
     drawing: Drawing,
-    camera: Camera,
 ) -> NDArray[np.uint8]:
     """Whether each keypoint is seen: compare its depth with what is drawn at its pixel."""
     height, width = drawing.owner.shape
