@@ -10,7 +10,6 @@ import math
 from pathlib import Path
 
 from anny_ros.body import BodyModel
-from anny_ros.errors import ModelError
 from anny_ros.geometry.camera import project
 from anny_ros.inference.assemble import assemble_detections, body_boxes, project_points
 from anny_ros.inference.backends import NetworkBackend
@@ -108,19 +107,13 @@ class SingleShotEstimator(Estimator):
         Raises
         ------
         ModelError
-            If the file or its runtime does not fit; see ``anny_ros.model.load_network``.
+            If the file or its runtime does not fit; see ``load_backend``.
 
         """
-        from anny_ros.inference.backends.torch import TorchBackend
-        from anny_ros.model import load_network
+        from anny_ros.inference.backends.choose import load_backend
 
         parameters = parameters or Parameters()
-        if parameters.inference.backend not in ('auto', 'torch'):
-            raise ModelError(
-                f'inference.backend {parameters.inference.backend} cannot run a checkpoint; set '
-                'it to torch or auto'
-            )
-        network = TorchBackend(load_network(model), parameters.inference)
+        network = load_backend(Path(model), parameters.inference)
         return SingleShotEstimator(network, parameters=parameters)
 
     def __call__(self, frame: Frame) -> Detections:

@@ -281,8 +281,9 @@ def test_missing_weights():
         SingleShotEstimator.load('nowhere.pt')
 
 
-def test_a_backend_that_cannot_run_checkpoints(tmp_path):
-    parameters = Parameters()
-    inference = replace(parameters.inference, backend='onnx')
-    with pytest.raises(ModelError, match='set it to torch or auto'):
-        SingleShotEstimator.load('any.pt', replace(parameters, inference=inference))
+def test_a_backend_that_needs_an_engine(tmp_path):
+    parameters = Parameters().with_values(
+        {'inference.backend': 'onnx', 'inference.engine_folder': str(tmp_path / 'engines')}
+    )
+    with pytest.raises(ModelError, match='anny-ros build-engine'):
+        SingleShotEstimator.load(save_tiny(tmp_path / 'tiny.pt'), parameters)

@@ -24,13 +24,16 @@ def canvas(width=96, height=64):
 
 
 def test_numbers_are_those_of_the_network(network):
-    raw = TorchBackend(network)(canvas()[None])[0]
-    output = network(normalise(torch.from_numpy(canvas())[None]))
-    assert raw.hfov == pytest.approx(float(output.hfov[0]))
-    for name in output._fields[1:]:
-        met = getattr(raw, name)
-        assert met.dtype == np.float32
-        np.testing.assert_array_equal(met, getattr(output, name)[0], err_msg=name)
+    canvases = np.stack([canvas(), canvas()[::-1]])
+    raw = TorchBackend(network)(canvases)
+    output = network(normalise(torch.from_numpy(canvases)))
+    assert len(raw) == 2
+    for picture, met in enumerate(raw):
+        assert met.hfov == pytest.approx(float(output.hfov[picture]))
+        for name in output._fields[1:]:
+            field, wanted = getattr(met, name), getattr(output, name)[picture].numpy()
+            assert field.dtype == np.float32
+            np.testing.assert_allclose(field, wanted, rtol=1e-5, atol=1e-5, err_msg=name)
 
 
 def test_it_says_what_the_estimator_needs(network):
