@@ -119,7 +119,11 @@ class PatchDecoder(nn.Module):
             )
         context = self.dec_to_token(features).flatten(1, 2) + self.dec_pos_emb  # (B, S, width)
         count = min(self.num_queries, rows * columns)
-        score, place = scores.flatten(1).topk(count)  # (B, Q) each
+        flat = scores.flatten(1)
+        # Equal scores, which are all nobody's, in the order of the patches on every runtime.
+        last = -1.0 - torch.arange(rows * columns, device=flat.device)
+        place = torch.where(flat > 0, flat, last).topk(count).indices  # (B, Q)
+        score = flat.gather(1, place)
         queries = context.gather(1, place[..., None].expand(-1, -1, context.shape[-1]))
         state = self._decode(queries, context, score >= DETECTION_THRESHOLD)
         row = torch.div(place, columns, rounding_mode='floor')
@@ -142,7 +146,8 @@ class PatchDecoder(nn.Module):
         The published network has as many queries as people; here there are always Q, so nobody
         looks at those that are nobody. Each may look at itself, so that all stay finite.
         """
-        itself = torch.eye(detected.shape[1], dtype=torch.bool, device=detected.device)
+        query = torch.arange(detected.shape[1], device=detected.device)
+        itself = query[:, None] == query  # ONNX Runtime has no torch.eye of booleans
         mask = (detected[:, None, :] | itself)[:, None]  # (B, 1, Q, Q)
         x = queries
         for layer in self.decoder.transformer.layers:

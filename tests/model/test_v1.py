@@ -8,7 +8,9 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
+from anny_ros.inference.export import export_onnx
 from anny_ros.model.checkpoint import build_network
+from anny_ros.model.network import normalise
 from anny_ros.model.pose import FIXED_BONES, TURNED_BONES
 from anny_ros.model.v1 import DETECTION_THRESHOLD, Multihmr1Network, useful_rotations
 from anny_ros.model.v1_config import MULTIHMR1_ANNY, multihmr1_config
@@ -202,6 +204,29 @@ def test_shapes_are_static_and_finite(tiny_v1):
     }
     assert float(output.confidence.max()) < DETECTION_THRESHOLD
     assert all(bool(tensor.isfinite().all()) for tensor in output)
+
+
+@pytest.mark.filterwarnings('ignore')  # of the exporter's own parts
+def test_it_is_one_graph_that_onnx_runtime_runs(tiny_v1, compare, tmp_path):
+    pixels = picture(1, tiny_v1)
+    torch.compiler.reset()
+    compiled = torch.compile(tiny_v1, fullgraph=True, dynamic=False, backend='eager')
+    with torch.no_grad():
+        met = compiled(pixels)
+    for value, wanted in zip(met, tiny_v1(pixels), strict=True):
+        torch.testing.assert_close(value, wanted)
+    pytest.importorskip('onnx', reason='needs the development package onnx')
+    import onnxruntime
+
+    path = tmp_path / 'network.onnx'
+    export_onnx(tiny_v1, width=pixels.shape[3], height=pixels.shape[2], path=path)
+    session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    canvas = (255 * torch.rand(1, *pixels.shape[2:], 3)).byte()
+    outputs = session.run(None, {session.get_inputs()[0].name: canvas.numpy()})
+    wanted = tiny_v1(normalise(canvas))._asdict()
+    for output, value in zip(session.get_outputs(), outputs, strict=True):
+        unit = tiny_v1.config.image_size if output.name == 'location' else 1
+        compare(output.name, value / unit, wanted[output.name] / unit, 1e-5)
 
 
 def test_at_most_so_many_people(tiny_v1):
