@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from benchmarks.reference_tracker import ReferenceTracker
 from training.sequence_detections import detect
 from training.sequences import observe, Sequence, worlds
-from training.tracking_metrics import Boxes, combined, evaluate, figures, without_ignored
+from training.tracking_metrics import Boxes, combined, evaluate, figures, Ignorer
 
 Float64Array = NDArray[np.float64]
 
@@ -71,7 +71,8 @@ class Errors:
 def track(sequence: Sequence, pictures: list[Detections], with_pose: bool = True) -> list[Scene]:
     """Scenes of our tracker; ``with_pose`` tells it how the camera moves."""
     tracker = Tracker(seed=0)
-    return [tracker.update(people) for people in pictures]
+    poses = list(sequence.world_from_camera) if with_pose else [None] * len(pictures)
+    return [tracker.update(people, pose) for people, pose in zip(pictures, poses, strict=True)]
 
 
 def ours(sequence: Sequence, scenes: list[Scene]) -> list[Boxes]:
@@ -94,7 +95,7 @@ def theirs(pictures: list[Detections]) -> list[Boxes]:
 
 def judge(sequence: Sequence, found: list[Boxes]) -> dict[str, Any]:
     """Results of TrackEval."""
-    truth, kept = [], []
+    truth, kept, ignorer = [], [], Ignorer()
     size = np.array([sequence.camera.width, sequence.camera.height])
     for f, boxes in enumerate(found):
         counted = sequence.visible[f] >= LEAST_VISIBLE
@@ -102,7 +103,7 @@ def judge(sequence: Sequence, found: list[Boxes]) -> dict[str, Any]:
         centre = 0.5 * (boxes.boxes[:, :2] + boxes.boxes[:, 2:])
         inside = ((centre >= 0) & (centre < size)).all(axis=1)
         boxes = Boxes(boxes.ids[inside], boxes.boxes[inside])
-        kept.append(without_ignored(boxes, everybody, counted))
+        kept.append(ignorer(boxes, everybody, counted))
         truth.append(Boxes(everybody.ids[counted], everybody.boxes[counted]))
     return evaluate(truth, kept)
 

@@ -33,20 +33,40 @@ class Boxes:
     boxes: Float64Array
 
 
-def without_ignored(found: Boxes, truth: Boxes, counted: NDArray[np.bool_]) -> Boxes:
+class Ignorer:
     """
-    Drop finds that belong to people who do not count.
+    Drops finds that lie on people who do not count, picture by picture.
 
-    Finds are matched to all people of the truth, those who count first; who lies on somebody that
-    does not (too much hidden, outside the picture) is neither right nor wrong.
+    Finds are first matched to the people who count, where it is possible the same as before; what
+    is left and lies on somebody who does not count (too much hidden, outside the picture) is
+    neither right nor wrong.
     """
-    shared = overlap(truth.boxes, found.boxes)
-    shared[~np.isfinite(shared)] = 0.0
-    gain = np.where(shared >= LEAST_IOU, shared + 1.0 * counted[:, None], 0.0)
+
+    def __init__(self) -> None:
+        self._before: dict[int, int] = {}
+
+    def __call__(self, found: Boxes, truth: Boxes, counted: NDArray[np.bool_]) -> Boxes:
+        """Return what is judged of the finds of the next picture; ``counted`` is (N,) of truth."""
+        shared = overlap(truth.boxes, found.boxes)
+        shared = np.where(np.isfinite(shared) & (shared >= LEAST_IOU), shared, 0.0)
+        before = np.array([self._before.get(int(i), -1) for i in truth.ids], np.int64)
+        again = (before[:, None] == found.ids) & (shared > 0)
+        gain = np.where(counted[:, None], shared + 1000.0 * again, 0.0)
+        rows, columns = _matched(gain)
+        self._before.update(
+            zip(truth.ids[rows].tolist(), found.ids[columns].tolist(), strict=True)
+        )
+        gain = np.where(counted[:, None], 0.0, shared)
+        gain[:, columns] = 0.0
+        _, ignored = _matched(gain)
+        keep = ~np.isin(np.arange(len(found.ids)), ignored)
+        return Boxes(found.ids[keep], found.boxes[keep])
+
+
+def _matched(gain: Float64Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     rows, columns = linear_sum_assignment(gain, maximize=True)
-    ignored = columns[(gain[rows, columns] > 0) & ~counted[rows]]
-    keep = ~np.isin(np.arange(len(found.ids)), ignored)
-    return Boxes(found.ids[keep], found.boxes[keep])
+    made = gain[rows, columns] > 0
+    return rows[made], columns[made]
 
 
 def evaluate(truth: Sequence[Boxes], found: Sequence[Boxes]) -> dict[str, Any]:

@@ -128,7 +128,7 @@ class SimilarityScale:
     appearance says nothing.
     """
 
-    LIMIT = 4.0
+    LIMIT = 8.0
     # Forgetting after this many examples keeps it adapting (light, camera).
     MEMORY = 500.0
 

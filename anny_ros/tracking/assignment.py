@@ -12,6 +12,8 @@ monocular distance is wrong by metres too easily.
 
 from __future__ import annotations
 
+from typing import Any
+
 from anny_ros.tracking.candidates import Candidates
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +35,9 @@ SIZE_SPREAD = 0.5
 # Log size beyond which no pair is made; grows with the time unseen.
 SIZE_GATE = (0.7, 0.3)
 OVERLAP_WEIGHT = 2.0
-DEPTH_WEIGHT, DEPTH_CAP = 0.7, 9.0
-STATURE_WEIGHT, STATURE_CAP = 0.7, 9.0
+# Intersection over union of two finds of one person, or of two people one of whom is hidden.
+SHADOW_OVERLAP = 0.5
+SIZES_WEIGHT, SIZES_CAP = 0.7, 14.0
 
 
 def geometric_costs(tracks: Candidates, people: Candidates) -> Float64Array:
@@ -69,20 +72,7 @@ def geometric_costs(tracks: Candidates, people: Candidates) -> Float64Array:
     scale = 0.5 * np.minimum((log_size / spread) ** 2, 12.0) + np.log(spread / SIZE_SPREAD)
 
     total = place + scale + OVERLAP_WEIGHT * (0.5 - overlap(tracks.box, people.box))
-    total += DEPTH_WEIGHT * _bounded(
-        tracks.log_depth,
-        people.log_depth,
-        tracks.log_depth_variance,
-        people.log_depth_variance,
-        DEPTH_CAP,
-    )
-    total += STATURE_WEIGHT * _bounded(
-        tracks.stature,
-        people.stature,
-        tracks.stature_variance,
-        people.stature_variance,
-        STATURE_CAP,
-    )
+    total += size_costs(tracks, people)
     inside = (distance <= GATE) & (np.abs(log_size) <= growth)
     return np.where(inside, total, np.inf)
 
@@ -96,6 +86,14 @@ def overlap(first: Float64Array, second: Float64Array) -> Float64Array:
     area_second = np.prod(np.maximum(second[:, 2:] - second[:, :2], 0.0), axis=-1)
     union = area_first[:, None] + area_second[None] - shared
     return np.asarray(shared / np.maximum(union, 1e-9))
+
+
+def shadowed(people: Candidates, score: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Which people (N,) cover the same pixels as a surer one: mostly the same person again."""
+    shared = overlap(people.box, people.box)
+    order = np.arange(len(score))
+    surer = (score[:, None] > score) | ((score[:, None] == score) & (order[:, None] < order))
+    return np.asarray(((shared > SHADOW_OVERLAP) & surer).any(axis=0))
 
 
 def assign(costs: Float64Array, limit: float = LIMIT) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -145,14 +143,16 @@ def newness(costs: Float64Array, limit: float = LIMIT) -> Float64Array:
     return np.asarray(1.0 / (1.0 + likelihood.sum(axis=0)))
 
 
-def _bounded(
-    first: Float64Array,
-    second: Float64Array,
-    first_variance: Float64Array,
-    second_variance: Float64Array,
-    cap: float,
-) -> Float64Array:
-    """Half the squared distance in standard deviations, bounded; 0 where either is unknown."""
-    squared = (first[:, None] - second[None]) ** 2
-    squared = squared / (first_variance[:, None] + second_variance[None])
-    return np.where(np.isfinite(squared), 0.5 * np.minimum(squared, cap), 0.0)
+def size_costs(tracks: Candidates, people: Candidates) -> Float64Array:
+    """
+    Cost (T, N) of distances and statures that differ, 0 for what is typical of the same person.
+
+    Half the squared Mahalanobis distance of their logarithms less its mean, bounded: one wild
+    distance must not end a track.
+    """
+    covariance = tracks.size_covariance[:, None] + people.size_covariance[None]
+    offset = people.sizes[None] - tracks.sizes[:, None]
+    xx, xy, yy = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
+    dx, dy = offset[..., 0], offset[..., 1]
+    squared = (yy * dx * dx - 2 * xy * dx * dy + xx * dy * dy) / (xx * yy - xy * xy)
+    return np.asarray(SIZES_WEIGHT * (0.5 * np.minimum(squared, SIZES_CAP) - 1.0))

@@ -7,16 +7,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from anny_ros.geometry.camera import project
-from anny_ros.tracking import motion
-from anny_ros.tracking.motion import Measurements
+from anny_ros.tracking import readout
+from anny_ros.tracking.measurement import Measurements
 from anny_ros.tracking.track import Tracks
 from anny_ros.types import Camera, Detections
 import numpy as np
 from numpy.typing import NDArray
 
 Float64Array = NDArray[np.float64]
-
-DEFAULT_STATURE_STDDEV = 0.15
 
 
 @dataclass(frozen=True)
@@ -27,14 +25,13 @@ class Candidates:
     Parameters
     ----------
     place : ndarray, (M, 2), pixels
-        Pelvis.
+        Pelvis; NaN behind the picture.
     place_covariance : ndarray, (M, 2, 2), square pixels
     box : ndarray, (M, 4), pixels
         x0, y0, x1, y1.
-    log_depth, log_depth_variance : ndarray, (M,)
-        Logarithm of z in metres.
-    stature, stature_variance : ndarray, (M,), metres and square metres
-        NaN where unknown.
+    sizes, size_covariance : ndarray, (M, 2) and (M, 2, 2)
+        Logarithms of distance and stature in metres, as the estimator sees them; whatever bias
+        it has for a person, it will have again.
     unseen : ndarray, (M,), seconds
         0 for detections.
 
@@ -43,10 +40,8 @@ class Candidates:
     place: Float64Array
     place_covariance: Float64Array
     box: Float64Array
-    log_depth: Float64Array
-    log_depth_variance: Float64Array
-    stature: Float64Array
-    stature_variance: Float64Array
+    sizes: Float64Array
+    size_covariance: Float64Array
     unseen: Float64Array
 
     @property
@@ -70,55 +65,46 @@ def reestimated(old: Camera, new: Camera) -> Float64Array:
     return np.asarray(focal * np.linalg.solve(new.K + shift, K_old))
 
 
-def extents(people: Detections, log_depth: Float64Array) -> Float64Array:
+def extents(people: Detections, depth: Float64Array) -> Float64Array:
     """Boxes (N, 4) relative to the pelvis, in metres in its plane, of people at a depth (N,)."""
     offset = people.bbox.astype(np.float64) - np.tile(project(people.position, people.camera.K), 2)
-    return np.asarray(offset / _pixels_per_metre(people.camera, log_depth))
+    return np.asarray(offset / _pixels_per_metre(people.camera, depth))
 
 
 def measured_candidates(people: Detections, measured: Measurements) -> Candidates:
     """Describe people detected in a picture."""
     linear = people.camera.K[:2, :2].astype(np.float64)
-    stature, variance = statures(people)
-    spread = linear * measured.variances[:, None, :2]  # (N, 2, 2), K diag(variance)
+    z = people.position[:, 2] / np.linalg.norm(people.position, axis=1)
+    angle = measured.variance[:, 0, 0] / z.astype(np.float64) ** 2
     return Candidates(
         place=project(people.position, people.camera.K),
-        place_covariance=spread @ linear.T,
+        place_covariance=angle[:, None, None] * (linear @ linear.T),
         box=people.bbox.astype(np.float64),
-        log_depth=measured.coordinates[:, 2],
-        log_depth_variance=measured.variances[:, 2],
-        stature=stature,
-        stature_variance=variance,
+        sizes=np.column_stack(
+            [np.log(np.linalg.norm(measured.position, axis=1)), measured.log_stature]
+        ),
+        size_covariance=measured.variance[:, 2:, 2:],
         unseen=np.zeros(len(people)),
     )
 
 
 def predicted_candidates(tracks: Tracks, camera: Camera, stamp: float) -> Candidates:
     """Describe tracks that are predicted to the time of a picture."""
-    place, place_covariance = motion.places(tracks.mean, tracks.covariance, camera.K)
-    log_depth = tracks.mean[:, 2]
+    place, place_covariance = readout.places(tracks.state, camera.K)
+    sizes, size_covariance = readout.expected_sizes(tracks.state)
+    depth = readout.positions(tracks.state)[:, 2]
+    depth = np.where(np.isfinite(place[:, 0]), depth, np.nan)
     return Candidates(
         place=place,
         place_covariance=place_covariance,
-        box=np.tile(place, 2) + tracks.extent * _pixels_per_metre(camera, log_depth),
-        log_depth=log_depth,
-        log_depth_variance=tracks.covariance[:, 2, 2],
-        stature=tracks.stature,
-        stature_variance=tracks.stature_variance,
+        box=np.tile(place, 2) + tracks.extent * _pixels_per_metre(camera, depth),
+        sizes=sizes,
+        size_covariance=size_covariance,
         unseen=stamp - tracks.last_seen,
     )
 
 
-def statures(people: Detections) -> tuple[Float64Array, Float64Array]:
-    """Return statures and variances (N,); NaN and infinite where unknown."""
-    stature = people.stature.astype(np.float64)
-    stddev = people.stature_stddev.astype(np.float64)
-    stddev = np.where(np.isfinite(stddev) & (stddev > 0), stddev, DEFAULT_STATURE_STDDEV)
-    known = np.isfinite(stature) & (stature > 0)
-    return np.where(known, stature, np.nan), np.where(known, stddev**2, np.inf)
-
-
-def _pixels_per_metre(camera: Camera, log_depth: Float64Array) -> Float64Array:
+def _pixels_per_metre(camera: Camera, depth: Float64Array) -> Float64Array:
     """Of the corners x0, y0, x1, y1 of boxes in the planes of depths (N,), (N, 4)."""
     focal = np.tile(np.diag(camera.K)[:2], 2)
-    return np.asarray(focal * np.exp(-log_depth)[:, None])
+    return np.asarray(focal / depth[:, None])

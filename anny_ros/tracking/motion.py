@@ -1,17 +1,27 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
 """
-A constant-velocity Kalman filter for many people at once, in float64.
+A Kalman filter for many people at once, in float64.
 
-The state of a person is (x/z, y/z, ln z, vx/z, vy/z, vz/z): where the pelvis is in the picture,
-how far it is, and the velocity in distances per second. A camera measures directions far better
-than distances. In Cartesian coordinates that makes long thin ellipsoids which all point at
-the camera, and a filter that crosses them pulls everybody towards it. Here the distance is
-a coordinate of its own, which neither the measured directions nor the motion touch: the filter
-follows the picture at once and smooths the distance.
+The state of a person is (x/z, y/z, ln z, vx/z, vy/z, vz/z, b, m): direction and distance of the
+pelvis, the velocity in distances per second, the bias b of the logarithm of the stature as the
+estimator sees this person, and the logarithm m of the stature as seen (the true one is m - b). Its
+axes (``State.axes``) have their origin in the camera and z towards the person, wherever that is:
+somebody behind a robot that turned away stays a person of finite coordinates. The velocity is
+relative to the world when the camera's motion is known (``predict``), else to the camera.
 
-The motion itself is that of constant Cartesian velocity (the linear map ``G`` of ``_moved``), so a
-known rotation of the camera fits in the same way.
+A camera measures directions far better than distances. In Cartesian coordinates that makes long
+thin ellipsoids which all point at the camera, and a filter that crosses them pulls everybody
+towards it. Here the distance is a coordinate of its own, which neither the measured directions
+nor the motion touch: the filter follows the picture at once and smooths the distance.
+
+Motion is constant velocity in the world. A moving camera is a rotation and an offset, so standing
+people stand while the robot turns and drives. Wherever a distance is known that does not rest on
+the stature, from a depth camera for instance, the bias shows and is learned.
+
+What wanders stays wrong for a while (``CORRELATION_TIME``), so that looking twice within it says
+little new; the variance of a look is raised by (1 + k) / (1 - k), k = exp(-dt / time), which gives
+the mean of many looks the variance that it has for a first-order Gauss-Markov error.
 """
 
 from __future__ import annotations
@@ -19,249 +29,263 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from anny_ros.types import FloatArray
+from anny_ros.tracking.measurement import Measurements
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 Float64Array = NDArray[np.float64]
 
-# Spectral density of the acceleration of walking people: starts, stops and turns of about
-# 1 m/s² that last half a second. m²/s³.
-ACCELERATION_DENSITY = 1.0
+SIZE = 8
+BIAS, SEEN_STATURE = 6, 7
+# Spectral density of the acceleration of walking people, m²/s³.
+ACCELERATION_DENSITY = 0.3
 # Of a person who is seen for the first time, m/s per axis.
-INITIAL_SPEED_STDDEV = 1.2
+INITIAL_SPEED_STDDEV = 1.0
 # Rate at which the assumed velocity of someone out of sight fades, 1/s.
 FADE_RATE = 0.5
-# Assumed when an estimator gives no usable covariance: share of the distance.
-DEFAULT_DEPTH_STDDEV = 0.08
-DEPTH_STDDEV_RANGE = (0.005, 1.0)
-# What of it changes from picture to picture; the rest is a bias that no filter removes.
-MAX_DEPTH_JITTER = 0.06
-# Across the ray, metres plus metres per metre of distance.
-LATERAL_STDDEV_MIN = (0.005, 0.0005)
-LATERAL_STDDEV_MAX = (0.02, 0.002)
-# Innovations of the distance above this many standard deviations are trusted less.
-DEPTH_OUTLIER = 2.0
-MAX_INFLATION = 4.0
+# Random walks of the bias and of the seen stature, 1/s.
+BIAS_DRIFT, STATURE_DRIFT = 2e-6, 1e-5
+# Errors of the known motion of the camera, as shares of a step's angle and way.
+TURN_ERROR, WAY_ERROR = 0.02, 0.03
+CORRELATION_TIME = 0.4
+MAX_CORRELATION = 1e4
+# Innovations of distance and stature above this many standard deviations are trusted less.
+OUTLIER = 2.0
+MAX_INFLATION = 25.0
 # Whoever would come nearer than this in a step, as a share of the distance or in metres, is about
 # to pass the camera, where none of this makes sense; they are stopped.
 LEAST_APPROACH = 0.2
 NEAREST = 0.2
 
 
-@dataclass(frozen=True)
-class Measurements:
+@dataclass
+class State:
     """
-    Positions in the coordinates of the filter.
+    What is known of T people.
 
     Parameters
     ----------
-    coordinates : ndarray, (N, 3)
-        (x/z, y/z, ln z).
-    variances : ndarray, (N, 3)
-        Of what changes from picture to picture.
-    depth_stddev : ndarray, (N,)
-        Of the distance in all, bias included, as a share of it.
+    mean, covariance : ndarray, (T, 8) and (T, 8, 8)
+    axes : ndarray, (T, 3, 3)
+        Rotation from the optical frame to the axes of each person's state.
 
     """
 
-    coordinates: Float64Array
-    variances: Float64Array
-    depth_stddev: Float64Array
+    mean: Float64Array
+    covariance: Float64Array
+    axes: Float64Array
 
-    def __getitem__(self, rows: NDArray[Any]) -> Measurements:
-        """Take rows by an index array or a mask."""
-        return Measurements(self.coordinates[rows], self.variances[rows], self.depth_stddev[rows])
+    def __getitem__(self, rows: NDArray[Any]) -> State:
+        """Take people by an index array or a mask."""
+        return State(self.mean[rows], self.covariance[rows], self.axes[rows])
 
+    def __setitem__(self, rows: NDArray[Any], other: State) -> None:
+        """Replace people by an index array or a mask."""
+        self.mean[rows] = other.mean
+        self.covariance[rows] = other.covariance
+        self.axes[rows] = other.axes
 
-def measure(position: ArrayLike, covariance: ArrayLike) -> Measurements:
-    """
-    Express measured positions in the coordinates of the filter.
+    def __len__(self) -> int:
+        return len(self.mean)
 
-    Parameters
-    ----------
-    position : array, (N, 3), metres
-        In the optical frame, z > 0.
-    covariance : array, (N, 3, 3), square metres
-        As the estimator gives it; what is not finite or not positive is replaced by a default,
-        and the standard deviations are kept in a plausible range (the lateral one small, so
-        that the filter does not lag in the picture).
-
-    Returns
-    -------
-    Measurements
-
-    """
-    position = np.asarray(position, np.float64)
-    covariance = np.array(covariance, np.float64)
-    covariance[~np.isfinite(covariance).all(axis=(1, 2))] = 0.0
-    distance = np.linalg.norm(position, axis=-1)
-    rays = position / distance[:, None]
-    along = np.einsum('ni,nij,nj->n', rays, covariance, rays)
-    across = 0.5 * (np.trace(covariance, axis1=1, axis2=2) - along)
-    stddev = np.sqrt(np.where(along > 0, along, (DEFAULT_DEPTH_STDDEV * distance) ** 2))
-    share = np.clip(stddev / distance, *DEPTH_STDDEV_RANGE)
-    (low, low_slope), (high, high_slope) = LATERAL_STDDEV_MIN, LATERAL_STDDEV_MAX
-    lateral = np.sqrt(np.maximum(across, 0.0))
-    lateral = np.clip(lateral, low + low_slope * distance, high + high_slope * distance)
-    z = position[:, 2]
-    coordinates = np.column_stack([position[:, :2] / z[:, None], np.log(z)])
-    jitter = np.minimum(share, MAX_DEPTH_JITTER)
-    variances = np.column_stack([lateral / z, lateral / z, jitter]) ** 2
-    return Measurements(coordinates, variances, share)
+    def joined(self, other: State) -> State:
+        """Return these people followed by others."""
+        return State(
+            np.concatenate([self.mean, other.mean]),
+            np.concatenate([self.covariance, other.covariance]),
+            np.concatenate([self.axes, other.axes]),
+        )
 
 
-def initiate(measured: Measurements) -> tuple[Float64Array, Float64Array]:
-    """Return mean (N, 6) and covariance (N, 6, 6) of people who are seen for the first time."""
-    num = len(measured.coordinates)
-    mean = np.concatenate([measured.coordinates, np.zeros((num, 3))], axis=1)
+def initiate(measured: Measurements) -> State:
+    """Make the states of N people who are seen for the first time."""
+    axes = _towards(measured.position)
+    num = len(axes)
+    mean = np.zeros((num, SIZE))
+    mean[:, 2] = np.log(np.linalg.norm(measured.position, axis=1))
+    mean[:, SEEN_STATURE] = measured.log_stature
+    covariance = np.zeros((num, SIZE, SIZE))
+    rows = np.array([0, 1, 2, SEEN_STATURE])
+    covariance[:, rows[:, None], rows] = measured.variance
     speed = INITIAL_SPEED_STDDEV * np.exp(-mean[:, 2])
-    covariance = np.zeros((num, 6, 6))
-    diagonal = np.arange(6)
-    covariance[:, diagonal[:3], diagonal[:3]] = measured.variances
-    covariance[:, diagonal[3:], diagonal[3:]] = speed[:, None] ** 2
-    return mean, covariance
+    covariance[:, [3, 4, 5], [3, 4, 5]] = speed[:, None] ** 2
+    bias = measured.bias_variance
+    covariance[:, BIAS, BIAS] = bias
+    covariance[:, 2, 2] += measured.coupling**2 * bias
+    covariance[:, 2, BIAS] = covariance[:, BIAS, 2] = -measured.coupling * bias
+    return State(mean, covariance, axes)
 
 
 def predict(
-    mean: Float64Array, covariance: Float64Array, dt: float, fade_rate: Float64Array
-) -> tuple[Float64Array, Float64Array]:
+    state: State, dt: float, fade_rate: Float64Array, camera_motion: Float64Array | None = None
+) -> State:
     """
-    Move people on by ``dt`` seconds.
+    Move people on by ``dt`` seconds, and the camera.
 
     Parameters
     ----------
-    mean, covariance : ndarray, (T, 6) and (T, 6, 6)
+    state : State
     dt : float, seconds
-        0 changes nothing.
+        0 moves nobody.
     fade_rate : ndarray, (T,), 1/s
         Rate at which the velocity fades; 0 keeps it (constant velocity).
+    camera_motion : ndarray, (4, 4), optional
+        Coordinates in the new optical frame from those in the old one, of what stands still; None
+        for a camera that stands still, or whose motion is not known.
 
     Returns
     -------
-    mean, covariance
-        New arrays.
+    State
 
     """
+    mean = state.mean
     fading = fade_rate > 0
     kept = np.exp(-fade_rate * dt)
     reach = np.where(fading, (1 - kept) / np.where(fading, fade_rate, 1.0), dt)
-    G = np.zeros((len(mean), 6, 6))
-    for axis in range(3):
-        G[:, axis, axis] = 1.0
-        G[:, axis, 3 + axis] = reach
-        G[:, 3 + axis, 3 + axis] = kept
     nearest = np.maximum(LEAST_APPROACH, NEAREST * np.exp(-mean[:, 2]))
     passing = (mean[:, 5] < 0) & (1.0 + reach * mean[:, 5] < nearest)
-    mean = np.where(passing[:, None] & (np.arange(6) >= 3), 0.0, mean)
+    stopped = passing[:, None] & np.isin(np.arange(SIZE), (3, 4, 5))
+    state = State(np.where(stopped, 0.0, mean), state.covariance, state.axes)
+    pose = np.eye(4) if camera_motion is None else camera_motion
     density = ACCELERATION_DENSITY * np.array([[dt**3 / 3, dt**2 / 2], [dt**2 / 2, dt]])
     scale = np.exp(-2 * mean[:, 2])[:, None, None]
-    noise = np.asarray(scale * np.kron(density, np.eye(3)), np.float64)
-    return _moved(mean, covariance, G, noise)
+    noise = scale * np.kron(density, np.eye(3))
+    noise[:, :3, :3] += _camera_noise(pose, scale)
+    result = _moved(state, pose[:3, :3], pose[:3, 3], reach, kept, noise)
+    result.covariance[:, BIAS, BIAS] += BIAS_DRIFT * dt
+    result.covariance[:, SEEN_STATURE, SEEN_STATURE] += STATURE_DRIFT * dt
+    return result
 
 
-def transform(
-    mean: Float64Array, covariance: Float64Array, M: Float64Array
-) -> tuple[Float64Array, Float64Array]:
+def transform(state: State, M: Float64Array) -> State:
     """Apply the linear map M (3, 3) of space to positions and velocities."""
-    G = np.broadcast_to(np.kron(np.eye(2), M), (len(mean), 6, 6))
-    return _moved(mean, covariance, G, np.zeros((len(mean), 6, 6)))
+    num = len(state)
+    return _moved(state, M, np.zeros(3), np.zeros(num), np.ones(num), np.zeros((num, 6, 6)))
 
 
-def correct(
-    mean: Float64Array, covariance: Float64Array, measured: Measurements
-) -> tuple[Float64Array, Float64Array]:
+def doubted(state: State) -> State:
+    """Forget how people move, because velocities now mean something else."""
+    speed = (INITIAL_SPEED_STDDEV * np.exp(-state.mean[:, 2])) ** 2
+    covariance = state.covariance.copy()
+    covariance[:, [3, 4, 5], [3, 4, 5]] += speed[:, None]
+    return State(state.mean, covariance, state.axes)
+
+
+def correct(state: State, measured: Measurements, since: Float64Array) -> State:
     """
     Take in one measurement for each person.
 
-    An innovation of the distance of more than ``DEPTH_OUTLIER`` standard deviations gets a
-    larger variance (up to ``MAX_INFLATION`` times): single wild distances do little, a lasting
+    An innovation of the distance or of the stature of more than ``OUTLIER`` standard deviations
+    gets a larger variance (up to ``MAX_INFLATION`` times): single wild ones do little, a lasting
     change still comes through.
 
     Parameters
     ----------
-    mean, covariance : ndarray, (T, 6) and (T, 6, 6)
+    state : State
         Predicted to the time of the measurement.
     measured : Measurements
         T rows.
+    since : ndarray, (T,), seconds
+        Since the last measurement of each; one of the same moment says nothing new.
 
     Returns
     -------
-    mean, covariance
-        New arrays.
+    State
 
     """
-    innovation = measured.coordinates - mean[:, :3]
-    S = covariance[:, :3, :3] + measured.variances[:, :, None] * np.eye(3)
-    inflation = innovation[:, 2] ** 2 / (S[:, 2, 2] * DEPTH_OUTLIER**2)
-    S[:, 2, 2] *= np.clip(inflation, 1.0, MAX_INFLATION)
-    gain = np.linalg.solve(S, covariance[:, :3, :]).swapaxes(1, 2)  # (T, 6, 3)
+    mean, covariance = state.mean, state.covariance
+    local = np.einsum('nij,nj->ni', state.axes, measured.position)
+    z = np.maximum(local[:, 2], 0.1 * np.linalg.norm(local, axis=1))
+    seen = np.column_stack([local[:, :2] / z[:, None], np.log(z), measured.log_stature])
+    H = looks(measured.coupling)
+    repeated = np.exp(-since / CORRELATION_TIME)
+    less = np.minimum((1 + repeated) / np.maximum(1 - repeated, 1e-9), MAX_CORRELATION)
+    noise = measured.variance * less[:, None, None]
+    innovation = seen - np.einsum('nij,nj->ni', H, mean)
+    shared = H @ covariance  # (T, 4, 8)
+    S = shared @ H.swapaxes(1, 2) + noise
+    once = np.einsum('nii->ni', S - noise + measured.variance)[:, 2:]
+    wild = np.clip(innovation[:, 2:] ** 2 / (once * OUTLIER**2), 1.0, MAX_INFLATION)
+    S[:, [2, 3], [2, 3]] += (wild - 1) * noise[:, [2, 3], [2, 3]]
+    gain = np.linalg.solve(S, shared).swapaxes(1, 2)  # (T, 8, 4)
     corrected = mean + np.einsum('nij,nj->ni', gain, innovation)
     result = covariance - gain @ S @ gain.swapaxes(1, 2)
-    return corrected, 0.5 * (result + result.swapaxes(1, 2))
+    return State(corrected, 0.5 * (result + result.swapaxes(1, 2)), state.axes)
 
 
-def positions(mean: Float64Array) -> Float64Array:
-    """Pelvises (T, 3) in metres, optical frame."""
-    return np.exp(mean[:, 2:3]) * _directions(mean)
+def looks(coupling: Float64Array) -> Float64Array:
+    """Measurement matrices (T, 4, 8)."""
+    H = np.zeros((len(coupling), 4, SIZE))
+    H[:, [0, 1, 2], [0, 1, 2]] = 1.0
+    H[:, 2, BIAS] = coupling
+    H[:, 3, SEEN_STATURE] = 1.0
+    return H
 
 
-def position_covariances(mean: Float64Array, covariance: Float64Array) -> Float64Array:
-    """Covariances (T, 3, 3) of ``positions``, square metres, first order."""
-    jacobian = np.zeros((len(mean), 3, 3))
-    jacobian[:, 0, 0] = jacobian[:, 1, 1] = 1.0
-    jacobian[:, :, 2] = _directions(mean)
-    jacobian *= np.exp(mean[:, 2])[:, None, None]
-    return np.asarray(jacobian @ covariance[:, :3, :3] @ jacobian.swapaxes(1, 2))
+def _camera_noise(pose: Float64Array, scale: Float64Array) -> Float64Array:
+    """Covariance (T, 3, 3) of position over z from errors of the camera's motion."""
+    angle = np.arccos(np.clip(0.5 * (np.trace(pose[:3, :3]) - 1), -1.0, 1.0))
+    way = WAY_ERROR**2 * float(pose[:3, 3] @ pose[:3, 3])
+    return np.asarray(((TURN_ERROR * angle) ** 2 + way * scale) * np.eye(3))
 
 
-def velocities(mean: Float64Array, covariance: Float64Array) -> tuple[Float64Array, Float64Array]:
-    """Velocities (T, 3) in metres per second, optical frame, and covariances (T, 3, 3)."""
-    z = np.exp(mean[:, 2])
-    jacobian = np.zeros((len(mean), 3, 6))
-    jacobian[:, :, 2] = mean[:, 3:]
-    jacobian[:, :, 3:] = np.eye(3)
-    jacobian *= z[:, None, None]
-    return z[:, None] * mean[:, 3:], jacobian @ covariance @ jacobian.swapaxes(1, 2)
-
-
-def places(
-    mean: Float64Array, covariance: Float64Array, K: FloatArray
-) -> tuple[Float64Array, Float64Array]:
-    """Pelvises in the picture of intrinsics K: pixels (T, 2) and covariances (T, 2, 2)."""
-    linear = np.asarray(K[:2, :2], np.float64)
-    return mean[:, :2] @ linear.T + K[:2, 2], linear @ covariance[:, :2, :2] @ linear.T
-
-
-def _directions(mean: Float64Array) -> Float64Array:
+def directions(mean: Float64Array) -> Float64Array:
     """Positions divided by z, (T, 3)."""
     return np.concatenate([mean[:, :2], np.ones((len(mean), 1))], axis=1)
 
 
-def _moved(
-    mean: Float64Array, covariance: Float64Array, G: Float64Array, noise: Float64Array
-) -> tuple[Float64Array, Float64Array]:
-    """
-    Apply G (T, 6, 6) to (position, velocity), both divided by z, and divide by the new z.
+def _towards(points: Float64Array) -> Float64Array:
+    """Rotations (N, 3, 3) to axes whose z points to each of the points, x level or so."""
+    z = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-9)
+    steep = np.abs(z[:, 1:2]) > 0.99
+    x = np.cross(np.where(steep, [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]), z)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    return np.stack([x, np.cross(z, x), z], axis=1)
 
-    ``noise`` (T, 6, 6) is added to them in between. None of this depends on ln z, which only
+
+def _moved(
+    state: State,
+    M: Float64Array,
+    offset: Float64Array,
+    reach: Float64Array,
+    kept: Float64Array,
+    noise: Float64Array,
+) -> State:
+    """
+    Let people walk, then map space by M (3, 3) and an offset, and turn axes to where they are.
+
+    The position gains ``reach`` (T,) times the velocity, of which ``kept`` (T,) is left. All is
+    divided by the old z first and by the new z last; ``noise`` (T, 6, 6), isotropic, is added to
+    position and velocity in between. But for the offset none of this depends on ln z, which only
     grows by the logarithm of the new z over the old.
     """
-    num = len(mean)
-    inputs = np.zeros((num, 6, 6))  # of (position, velocity) / z by the state
-    inputs[:, 0, 0] = inputs[:, 1, 1] = 1.0
-    inputs[:, 3:, 3:] = np.eye(3)
-    moved = np.einsum('nij,nj->ni', G, np.concatenate([_directions(mean), mean[:, 3:]], axis=1))
-    scale = np.maximum(moved[:, 2], LEAST_APPROACH)
-    moved /= scale[:, None]
+    num = len(state)
+    mean, old = state.mean, state.axes.swapaxes(1, 2)
+    inverse = np.exp(-mean[:, 2])[:, None]
+    walked = directions(mean) + reach[:, None] * mean[:, 3:6]
+    point = np.einsum('ij,njk,nk->ni', M, old, walked) + inverse * offset
+    axes = _towards(point)
+    turn = axes @ M @ old  # (T, 3, 3), old axes to new ones
+    G = np.zeros((num, 6, 6))
+    G[:, :3, :3] = turn
+    G[:, :3, 3:] = reach[:, None, None] * turn
+    G[:, 3:, 3:] = kept[:, None, None] * turn
+    inner = G.copy()  # of (position, velocity) by the state; both over the old z
+    inner[:, :3, 2] = -inverse * np.einsum('nij,j->ni', axes, offset)
+    inner[:, 3:, 2] = 0.0
+    scale = np.maximum(np.linalg.norm(point, axis=1), LEAST_APPROACH)
+    velocity = kept[:, None] * np.einsum('nij,nj->ni', turn, mean[:, 3:6]) / scale[:, None]
+    moved = np.concatenate([np.tile([0.0, 0.0, 1.0], (num, 1)), velocity], axis=1)
     outputs = np.zeros((num, 6, 6))  # of the new state by them
     outputs[:] = np.eye(6)
     outputs[:, :, 2] -= moved
     outputs[:, 2, 2] = 1.0
     outputs /= scale[:, None, None]
-    jacobian = outputs @ G @ inputs
+    jacobian = np.zeros((num, SIZE, SIZE))
+    jacobian[:, :6, :6] = outputs @ inner
     jacobian[:, 2, 2] += 1.0
-    result = jacobian @ covariance @ jacobian.swapaxes(1, 2)
-    result += outputs @ noise @ outputs.swapaxes(1, 2)
+    jacobian[:, BIAS, BIAS] = jacobian[:, SEEN_STATURE, SEEN_STATURE] = 1.0
+    result = jacobian @ state.covariance @ jacobian.swapaxes(1, 2)
+    result[:, :6, :6] += outputs @ noise @ outputs.swapaxes(1, 2)
     moved[:, 2] = mean[:, 2] + np.log(scale)
-    return moved, result
+    return State(np.concatenate([moved, mean[:, 6:]], axis=1), result, axes)

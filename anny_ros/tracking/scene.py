@@ -7,7 +7,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from anny_ros.parameters import TrackingParameters
-from anny_ros.tracking import motion
+from anny_ros.tracking import readout
+from anny_ros.tracking.motion import SEEN_STATURE
 from anny_ros.tracking.track import Tracks
 from anny_ros.types import Detections, Scene, TrackState
 import numpy as np
@@ -15,11 +16,14 @@ from numpy.typing import NDArray
 
 Float64Array = NDArray[np.float64]
 
-# Pictures of one person share the same bias: the share of one picture's distance variance that
-# stays however many were averaged.
-DEPTH_BIAS_SHARE = 0.5
-# Largest correction of the distance of a person who is seen, as a log ratio: beyond, the body
-# would no longer cover the person in the picture.
+_PLACES = (
+    'translation', 'joint_positions', 'keypoints_3d', 'position', 'head_position',
+    'ground_position',
+)  # fmt: skip
+# Of the logarithm of a stature; beyond, it is not known.
+MAX_STATURE_VARIANCE = 1.0
+# Largest correction of the distance of a person who is seen, beside that of the stature, as a log
+# ratio: beyond, the body would no longer cover the person in the picture.
 MAX_DEPTH_SHIFT = 0.1
 
 
@@ -31,21 +35,24 @@ def make_scene(
     states = tracks.states(stamp, parameters)
     shown = (states != TrackState.TENTATIVE) | (tracks.last_seen >= stamp)
     tracks, states = tracks.take(shown), states[shown]
-    position = shown_positions(tracks, stamp)
-    velocity, velocity_covariance = motion.velocities(tracks.mean, tracks.covariance)
-    covariance = motion.position_covariances(tracks.mean, tracks.covariance)
-    share = tracks.depth_stddev**2
-    bias = np.maximum(share - motion.MAX_DEPTH_JITTER**2, DEPTH_BIAS_SHARE * share)
-    covariance += bias[:, None, None] * position[:, :, None] * position[:, None, :]
-    variance = np.where(np.isfinite(tracks.stature_variance), tracks.stature_variance, np.nan)
+    seen = tracks.last_seen >= stamp
+    log_stature, stature_variance = readout.statures(tracks.state)
+    stature_variance += tracks.extra_stature_variance
+    stature = np.exp(log_stature)
+    bodies = steadied(tracks)
+    position = shown_positions(tracks, bodies, seen)
+    velocity, velocity_covariance = readout.velocities(tracks.state)
+    extra = tracks.extra_variance[:, None, None]
+    velocity_covariance += extra * velocity[:, :, None] * velocity[:, None, :]
+    known = stature_variance < MAX_STATURE_VARIANCE
     bodies = replace(
-        tracks.bodies,
+        bodies,
         stamp=stamp,
         camera=detections.camera,
         timings_ms=detections.timings_ms,
-        position_covariance=covariance.astype(np.float32),
-        stature=tracks.stature.astype(np.float32),
-        stature_stddev=np.sqrt(variance).astype(np.float32),
+        position_covariance=shown_covariances(tracks, position, seen).astype(np.float32),
+        stature=np.where(known, stature, np.nan).astype(np.float32),
+        stature_stddev=np.where(known, stature * np.sqrt(stature_variance), np.nan),
     )
     return Scene(
         stamp=stamp,
@@ -63,15 +70,54 @@ def make_scene(
     )
 
 
-def shown_positions(tracks: Tracks, stamp: float) -> Float64Array:
+def steadied(tracks: Tracks) -> Detections:
+    """
+    Give bodies the shape of their identity instead of that of the last picture.
+
+    Each is scaled about the camera by the ratio of the statures, so that it covers the same
+    pixels: a person who is taller by a tenth is farther by a tenth.
+    """
+    bodies = tracks.bodies
+    fused = tracks.state.mean[:, SEEN_STATURE]
+    with np.errstate(invalid='ignore', divide='ignore'):
+        shift = fused - np.log(bodies.stature.astype(np.float64))
+    scale = np.exp(np.where(np.isfinite(shift), shift, 0.0)).astype(np.float32)
+    scaled = {
+        name: getattr(bodies, name) * scale.reshape(-1, *[1] * (getattr(bodies, name).ndim - 1))
+        for name in _PLACES
+    }
+    return replace(bodies, phenotype=tracks.phenotype.astype(np.float32), **scaled)
+
+
+def shown_positions(tracks: Tracks, bodies: Detections, seen: NDArray[np.bool_]) -> Float64Array:
     """
     Where people are shown, (T, 3).
 
-    Seen ones stay on the ray of their measured pelvis, at the filtered distance; it changes
-    by at most ``MAX_DEPTH_SHIFT``. The others are where they are predicted.
+    Seen ones stay on the ray of their measured pelvis, at the filtered distance; beyond what the
+    stature does (``steadied``) it changes by at most ``MAX_DEPTH_SHIFT``. The others are where
+    they are predicted.
     """
-    measured = tracks.bodies.position.astype(np.float64)
-    shift = tracks.mean[:, 2] - np.log(measured[:, 2])
+    measured = bodies.position.astype(np.float64)
+    predicted = readout.positions(tracks.state)
+    shift = tracks.state.mean[:, 2] - np.log(np.linalg.norm(measured, axis=1))
     on_ray = measured * np.exp(np.clip(shift, -MAX_DEPTH_SHIFT, MAX_DEPTH_SHIFT))[:, None]
-    seen = tracks.last_seen >= stamp
-    return np.where(seen[:, None], on_ray, motion.positions(tracks.mean))
+    return np.where(seen[:, None], on_ray, predicted)
+
+
+def shown_covariances(
+    tracks: Tracks, position: Float64Array, seen: NDArray[np.bool_]
+) -> Float64Array:
+    """
+    Covariances (T, 3, 3) of ``shown_positions``, square metres.
+
+    Along the ray that of the filter, across it that of the last look for people who are seen and
+    that of the filter for the others.
+    """
+    outer = position[:, :, None] * position[:, None, :]
+    squared = np.einsum('ni,ni->n', position, position)[:, None, None]
+    along = (tracks.state.covariance[:, 2, 2])[:, None, None] * outer
+    across = tracks.lateral_variance[:, None, None] * (squared * np.eye(3) - outer)
+    covariance = np.where(
+        seen[:, None, None], along + across, readout.position_covariances(tracks.state)
+    )
+    return np.asarray(covariance + tracks.extra_variance[:, None, None] * outer)

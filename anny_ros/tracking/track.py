@@ -20,7 +20,8 @@ from typing import Any
 
 from anny_ros.parameters import TrackingParameters
 from anny_ros.tracking.appearance import Galleries
-from anny_ros.types import Detections, TrackState
+from anny_ros.tracking.motion import SIZE, State
+from anny_ros.types import Detections, PHENOTYPE_NAMES, TrackState
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,9 +29,6 @@ Float64Array = NDArray[np.float64]
 
 # Differences of stamps are rounded; a limit counts as met within this, in seconds.
 TIME_TOLERANCE = 1e-6
-# Pictures of one person share the same bias: a mean of statures is never trusted beyond this share
-# of one picture's standard deviation.
-STATURE_BIAS_SHARE = 0.3
 
 
 @dataclass
@@ -47,14 +45,18 @@ class Tracks:
         Was TRACKED once.
     confidence : ndarray, (T,), float64
         Identity confidence, 0..1.
-    mean, covariance : ndarray, (T, 6) and (T, 6, 6), float64
-        Motion state, see ``motion``.
+    state : State
+        Where they are and how they move, see ``motion``.
     extent : ndarray, (T, 4), float64, metres
         Box when last seen, relative to the pelvis, in its plane of constant depth.
-    depth_stddev : ndarray, (T,), float64
-        Of the last measurement, share of the distance.
-    stature, stature_variance : ndarray, (T,), float64, metres and square metres
-        Running estimate; NaN and infinite until measured.
+    lateral_variance : ndarray, (T,), float64, square radians
+        Of the direction of the last measurement.
+    extra_variance, extra_stature_variance : ndarray, (T,), float64
+        Of the logarithms of distance and stature, beyond what the filter knows.
+    phenotype : ndarray, (T, 6), float64
+        Running mean of an identity's life.
+    phenotype_weight : ndarray, (T,), float64
+        Summed weights of its pictures.
     galleries : Galleries
         T rows.
     bodies : Detections
@@ -68,12 +70,13 @@ class Tracks:
     last_seen: Float64Array
     confirmed: NDArray[np.bool_]
     confidence: Float64Array
-    mean: Float64Array
-    covariance: Float64Array
+    state: State
     extent: Float64Array
-    depth_stddev: Float64Array
-    stature: Float64Array
-    stature_variance: Float64Array
+    lateral_variance: Float64Array
+    extra_variance: Float64Array
+    extra_stature_variance: Float64Array
+    phenotype: Float64Array
+    phenotype_weight: Float64Array
     galleries: Galleries
     bodies: Detections
 
@@ -87,12 +90,13 @@ class Tracks:
             last_seen=np.zeros(0),
             confirmed=np.zeros(0, bool),
             confidence=np.zeros(0),
-            mean=np.zeros((0, 6)),
-            covariance=np.zeros((0, 6, 6)),
+            state=State(np.zeros((0, SIZE)), np.zeros((0, SIZE, SIZE)), np.zeros((0, 3, 3))),
             extent=np.zeros((0, 4)),
-            depth_stddev=np.zeros(0),
-            stature=np.zeros(0),
-            stature_variance=np.zeros(0),
+            lateral_variance=np.zeros(0),
+            extra_variance=np.zeros(0),
+            extra_stature_variance=np.zeros(0),
+            phenotype=np.zeros((0, len(PHENOTYPE_NAMES))),
+            phenotype_weight=np.zeros(0),
             galleries=Galleries.empty(0, bodies.appearance.shape[1]),
             bodies=bodies[:0],
         )
@@ -114,7 +118,7 @@ class Tracks:
         values: dict[str, Any] = {}
         for field in fields(self):
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
-            if field.name == 'galleries':
+            if field.name in ('galleries', 'state'):
                 values[field.name] = mine.joined(theirs)
             elif field.name == 'bodies':
                 values[field.name] = Detections.concatenate([mine, theirs])
@@ -135,24 +139,3 @@ class Tracks:
         """Which tracks (T,) go on after a picture in which some were not seen."""
         limit = np.where(self.confirmed, parameters.memory, parameters.confirm_time)
         return np.asarray(stamp - self.last_seen <= limit + TIME_TOLERANCE)
-
-
-def fused_statures(
-    stature: Float64Array,
-    variance: Float64Array,
-    measured: Float64Array,
-    measured_variance: Float64Array,
-) -> tuple[Float64Array, Float64Array]:
-    """
-    Merge running statures (R,) with measured ones; NaN with infinite variance means unknown.
-
-    The means are weighted by inverse variance.
-    """
-    weight, measured_weight = 1.0 / variance, 1.0 / measured_variance
-    total = weight + measured_weight
-    known = total > 0
-    total = np.where(known, total, 1.0)
-    merged = np.nan_to_num(stature) * weight + np.nan_to_num(measured) * measured_weight
-    floor = np.minimum(variance, STATURE_BIAS_SHARE**2 * measured_variance)
-    merged_variance = np.where(known, np.maximum(1.0 / total, floor), np.inf)
-    return np.where(known, merged / total, np.nan), merged_variance

@@ -14,20 +14,20 @@ from dataclasses import replace
 import math
 
 from anny_ros.parameters import TrackingParameters
-from anny_ros.tracking import appearance, assignment, motion
+from anny_ros.tracking import appearance, assignment, motion, readout
 from anny_ros.tracking.appearance import Galleries, SimilarityScale
 from anny_ros.tracking.candidates import (
     extents,
     measured_candidates,
     predicted_candidates,
     reestimated,
-    statures,
 )
-from anny_ros.tracking.motion import Measurements
+from anny_ros.tracking.measurement import measure, Measurements
 from anny_ros.tracking.names import NameGenerator
+from anny_ros.tracking.pose import camera_motion, checked_pose
 from anny_ros.tracking.scene import make_scene
-from anny_ros.tracking.track import fused_statures, TIME_TOLERANCE, Tracks
-from anny_ros.types import Camera, CameraSource, Detections, Scene, TrackState
+from anny_ros.tracking.track import TIME_TOLERANCE, Tracks
+from anny_ros.types import Camera, CameraSource, Detections, FloatArray, Scene, TrackState
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,6 +35,9 @@ Float64Array = NDArray[np.float64]
 
 # Nats added to pairs with a detection below the birth score.
 LOW_SCORE_COST = 2.0
+# Nats added to pairs with a find that may be somebody else's double; such finds neither found a
+# track nor continue one that was not seen in the last picture.
+SHADOW_COST = 3.0
 # What a pair with a track that is not confirmed gains over no pair counts by this share, so that
 # someone who returns is not held by the fresh track that the first doubtful glimpse founded.
 TENTATIVE_SHARE = 0.4
@@ -42,8 +45,8 @@ TENTATIVE_SHARE = 0.4
 CONFIDENCE_RECOVERY = 3.0
 # Matches surer than this teach what the same person's similarity is.
 SURE = 0.95
-# Random walk of the stature estimate, square metres per second: forgets in minutes.
-STATURE_DRIFT = 1e-5
+# A shape is remembered over this summed weight of pictures; a full view weighs 1.
+MAX_PHENOTYPE_WEIGHT = 600.0
 _FINITE_ROWS = ('score', 'bbox', 'phenotype', 'rotations', 'translation', 'joint_positions',
                 'joint_orientations', 'keypoints_3d', 'keypoints_2d', 'position',
                 'head_position', 'ground_position')  # fmt: skip
@@ -89,6 +92,7 @@ class Tracker:
         self._next_number = 1
         self._tracks: Tracks | None = None
         self._camera: Camera | None = None
+        self._pose: Float64Array | None = None
         self._stamp = -math.inf
         self._expected: NDArray[np.float32] = np.zeros((0, 4), np.float32)
         self._similarity = SimilarityScale()
@@ -97,11 +101,12 @@ class Tracker:
         """Forget everybody; ids and numbers go on and are not given again."""
         self._tracks = None
         self._camera = None
+        self._pose = None
         self._stamp = -math.inf
         self._expected = np.zeros((0, 4), np.float32)
         self._similarity = SimilarityScale()
 
-    def update(self, detections: Detections) -> Scene:
+    def update(self, detections: Detections, world_from_camera: FloatArray | None = None) -> Scene:
         """
         Take in the people of one picture; call it for empty pictures too, so that tracks age.
 
@@ -112,6 +117,13 @@ class Tracker:
             moves and the rows are one more look at the same moment). If it is earlier, or if
             the number of joints or features changed, all tracks are dropped and the scene says
             ``reset``.
+        world_from_camera : ndarray, (4, 4), optional
+            Pose of the optical frame at this stamp in a frame that does not move with the robot
+            (``odom`` is best, ``map`` jumps). With it people keep still while the robot turns and
+            drives, and velocities are relative to that frame. None: not known. Poses may come and
+            go: a step is compensated for the camera's motion if both its ends have one, and when
+            they begin or cease, velocities lose their certainty for a moment, because they change
+            their meaning.
 
         Returns
         -------
@@ -120,10 +132,11 @@ class Tracker:
         Raises
         ------
         ValueError
-            If the stamp is not finite.
+            If the stamp is not finite, or the pose is none (its message says why).
 
         """
         stamp = detections.stamp
+        pose = None if world_from_camera is None else checked_pose(world_from_camera)
         if not math.isfinite(stamp):
             raise ValueError(f'stamp must be finite, got {stamp}; pass the stamp of the picture')
         people = self._usable(detections)
@@ -138,10 +151,11 @@ class Tracker:
             reset = True
         if reset or not len(tracks):
             tracks = Tracks.none(people)
-        tracks = self._predicted(tracks, people)
+        tracks = self._predicted(tracks, people, pose)
         tracks, seen = self._associated(tracks, people)
         tracks = tracks.take(seen | tracks.alive(stamp, self.parameters))
         self._tracks, self._stamp, self._camera = tracks, stamp, detections.camera
+        self._pose = pose
         scene = make_scene(tracks, detections, self.parameters, reset)
         present = np.isin(scene.states, (TrackState.TRACKED, TrackState.OCCLUDED))
         self._expected = scene.humans.bbox[present]
@@ -176,31 +190,31 @@ class Tracker:
         limit = max(self.parameters.memory, self.parameters.occlusion_time)
         return self._tracks.take(stamp - self._tracks.last_seen <= limit)
 
-    def _predicted(self, tracks: Tracks, people: Detections) -> Tracks:
+    def _predicted(self, tracks: Tracks, people: Detections, pose: Float64Array | None) -> Tracks:
         """Move tracks on to the picture's stamp."""
         if not len(tracks):
             return tracks
         if self._camera is not None and people.camera.source == CameraSource.ESTIMATED:
-            M = reestimated(self._camera, people.camera)
-            tracks.mean, tracks.covariance = motion.transform(tracks.mean, tracks.covariance, M)
+            tracks.state = motion.transform(tracks.state, reestimated(self._camera, people.camera))
+        if (pose is None) != (self._pose is None):
+            tracks.state = motion.doubted(tracks.state)
         unseen = self._stamp - tracks.last_seen > 0
-        tracks.mean, tracks.covariance = motion.predict(
-            tracks.mean,
-            tracks.covariance,
+        tracks.state = motion.predict(
+            tracks.state,
             people.stamp - self._stamp,
             np.where(unseen, motion.FADE_RATE, 0.0),
-        )
-        tracks.stature_variance = tracks.stature_variance + STATURE_DRIFT * (
-            people.stamp - self._stamp
+            camera_motion(self._pose, pose),
         )
         return tracks
 
     def _associated(self, tracks: Tracks, people: Detections) -> tuple[Tracks, NDArray[np.bool_]]:
         """Match, correct the matched tracks, add new ones; also which rows were seen."""
         num_tracks = len(tracks)
-        measured = motion.measure(people.position, people.position_covariance)
+        measured = measure(
+            people.position, people.position_covariance, people.stature, people.stature_stddev
+        )
         features = appearance.normalised(people.appearance)
-        costs, similarity = self._costs(tracks, people, measured, features)
+        costs, similarity, shadow = self._costs(tracks, people, measured, features)
         rows, columns = assignment.assign(costs)
         sure = assignment.pair_confidence(costs, rows, columns)
         self._similarity.learn(
@@ -211,9 +225,8 @@ class Tracker:
         seen = np.zeros(num_tracks, bool)
         seen[rows] = True
         self._doubt(tracks, seen, rows, sure, people.stamp - self._stamp)
-        new = (people.score >= self.parameters.birth_score) & ~np.isin(
-            np.arange(len(people)), columns
-        )
+        new = (people.score >= self.parameters.birth_score) & ~shadow
+        new[columns] = False
         fresh = self._born(
             people[new], measured[new], features[new], assignment.newness(costs)[new]
         )
@@ -225,20 +238,23 @@ class Tracker:
         people: Detections,
         measured: Measurements,
         features: NDArray[np.float32],
-    ) -> tuple[Float64Array, Float64Array]:
-        """Price all pairs, (T, N) in nats; also the similarities that were computed."""
+    ) -> tuple[Float64Array, Float64Array, NDArray[np.bool_]]:
+        """Price all pairs, (T, N) in nats; also their similarities, and who is a shadow."""
         predicted = predicted_candidates(tracks, people.camera, people.stamp)
-        costs = assignment.geometric_costs(predicted, measured_candidates(people, measured))
+        found = measured_candidates(people, measured)
+        costs = assignment.geometric_costs(predicted, found)
         similarity = tracks.galleries.similarity(features, np.isfinite(costs))
         costs = costs - self._similarity.log_ratio(similarity)
         low = people.score < self.parameters.birth_score
-        away = predicted.unseen > self.parameters.occlusion_time
-        costs = costs + LOW_SCORE_COST * low[None]
+        shadow = assignment.shadowed(found, people.score)
+        costs = costs + LOW_SCORE_COST * low + SHADOW_COST * shadow
         share = np.where(tracks.confirmed, 1.0, TENTATIVE_SHARE)[:, None]
         costs = assignment.LIMIT - share * (assignment.LIMIT - costs)
         # A long step between pictures is no absence.
-        away &= self._stamp - tracks.last_seen > 0
-        return np.where(low[None] & away[:, None], np.inf, costs), similarity
+        missing = self._stamp - tracks.last_seen > 0
+        away = missing & (predicted.unseen > self.parameters.occlusion_time)
+        costs[away[:, None] & low | missing[:, None] & shadow] = np.inf
+        return costs, similarity, shadow
 
     def _observe(
         self,
@@ -248,17 +264,21 @@ class Tracker:
         measured: Measurements,
     ) -> None:
         """Correct the matched tracks ``rows`` in place with a person each."""
-        tracks.mean[rows], tracks.covariance[rows] = motion.correct(
-            tracks.mean[rows], tracks.covariance[rows], measured
+        tracks.state[rows] = motion.correct(
+            tracks.state[rows], measured, people.stamp - tracks.last_seen[rows]
         )
-        tracks.extent[rows] = extents(people, tracks.mean[rows, 2])
-        tracks.depth_stddev[rows] = measured.depth_stddev
+        tracks.extent[rows] = extents(people, readout.positions(tracks.state[rows])[:, 2])
+        tracks.lateral_variance[rows] = measured.variance[:, 0, 0]
+        tracks.extra_variance[rows] = measured.extra_variance
+        tracks.extra_stature_variance[rows] = measured.extra_stature_variance
+        weight = picture_weights(people)
+        total = tracks.phenotype_weight[rows] + weight
+        share = (weight / total)[:, None]
+        tracks.phenotype[rows] += share * (people.phenotype - tracks.phenotype[rows])
+        tracks.phenotype_weight[rows] = np.minimum(total, MAX_PHENOTYPE_WEIGHT)
         tracks.last_seen[rows] = people.stamp
         tracks.confirmed[rows] |= (
             people.stamp - tracks.born[rows] >= self.parameters.confirm_time - TIME_TOLERANCE
-        )
-        tracks.stature[rows], tracks.stature_variance[rows] = fused_statures(
-            tracks.stature[rows], tracks.stature_variance[rows], *statures(people)
         )
         everybody = np.arange(len(tracks))
         everybody[rows] = len(tracks) + np.arange(len(rows))
@@ -290,8 +310,7 @@ class Tracker:
     ) -> Tracks:
         """Make a track of each of some people, numbered in the order of their rows."""
         num = len(people)
-        mean, covariance = motion.initiate(measured)
-        stature, variance = statures(people)
+        state = motion.initiate(measured)
         galleries = Galleries.empty(num, features.shape[1])
         galleries.add(np.arange(num), features, people.stamp)
         numbers = self._next_number + np.arange(num, dtype=np.uint32)
@@ -303,15 +322,23 @@ class Tracker:
             last_seen=np.full(num, people.stamp),
             confirmed=np.full(num, self.parameters.confirm_time <= 0),
             confidence=confidence,
-            mean=mean,
-            covariance=covariance,
-            extent=extents(people, mean[:, 2]),
-            depth_stddev=measured.depth_stddev,
-            stature=stature,
-            stature_variance=variance,
+            state=state,
+            extent=extents(people, readout.positions(state)[:, 2]),
+            lateral_variance=measured.variance[:, 0, 0],
+            extra_variance=measured.extra_variance,
+            extra_stature_variance=measured.extra_stature_variance,
+            phenotype=people.phenotype.astype(np.float64),
+            phenotype_weight=picture_weights(people),
             galleries=galleries,
             bodies=people,
         )
+
+
+def picture_weights(people: Detections) -> Float64Array:
+    """How much each person's (N,) shape in this picture says: score times what was visible."""
+    visible = people.keypoint_confidences[:, 5:].astype(np.float64).mean(axis=1)
+    weight = people.score.astype(np.float64) * np.nan_to_num(visible)
+    return np.asarray(np.clip(weight, 0.01, 1.0))
 
 
 def _same_layout(first: Detections, second: Detections) -> bool:

@@ -9,6 +9,9 @@ from anny_ros.tracking.assignment import (
     newness,
     overlap,
     pair_confidence,
+    size_costs,
+    SIZES_CAP,
+    SIZES_WEIGHT,
 )
 from anny_ros.tracking.candidates import Candidates
 from hypothesis import given
@@ -26,10 +29,8 @@ def candidates(places, height=100.0, stddev=3.0, distance=10.0, stature=1.7, uns
         place=places,
         place_covariance=np.tile(stddev**2 * np.eye(2), (num, 1, 1)),
         box=np.concatenate([places - half, places + half], axis=1),
-        log_depth=np.full(num, np.log(distance)),
-        log_depth_variance=np.full(num, 0.08**2),
-        stature=np.full(num, stature),
-        stature_variance=np.full(num, 0.1**2),
+        sizes=np.tile(np.log([distance, stature]), (num, 1)),
+        size_covariance=np.tile(np.diag([0.05**2, 0.05**2]), (num, 1, 1)),
         unseen=np.full(num, unseen),
     )
 
@@ -71,9 +72,17 @@ def test_a_vague_track_does_not_outbid_a_sharp_one():
     assert cost(sharp, candidates([[305.0, 200.0]])) < cost(vague, candidates([[305.0, 200.0]]))
 
 
-def test_unknown_stature_says_nothing():
-    unknown = candidates(HERE, stature=np.nan)
-    assert np.isfinite(cost(unknown, candidates(HERE)))
+def test_who_is_behind_the_picture_is_not_found_in_it():
+    gone = candidates([[np.nan, np.nan]])
+    assert np.isinf(cost(gone, candidates(HERE)))
+
+
+def test_sizes_by_hand():
+    track, person = candidates(HERE), candidates(HERE, distance=10.5, stature=1.65)
+    squared = (np.log(1.05) ** 2 + np.log(1.65 / 1.7) ** 2) / (2 * 0.05**2)
+    assert size_costs(track, person)[0, 0] == pytest.approx(SIZES_WEIGHT * (0.5 * squared - 1))
+    wild = candidates(HERE, distance=90.0)
+    assert size_costs(track, wild)[0, 0] == SIZES_WEIGHT * (0.5 * SIZES_CAP - 1)
 
 
 @pytest.mark.parametrize(('num_tracks', 'num_people'), [(0, 0), (0, 3), (2, 0), (2, 3)])

@@ -1,13 +1,13 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
 from anny_ros.geometry.camera import project, scale_camera
-from anny_ros.tracking import motion, Tracker
+from anny_ros.tracking import Tracker
 from anny_ros.tracking.candidates import (
     measured_candidates,
     predicted_candidates,
     reestimated,
-    statures,
 )
+from anny_ros.tracking.measurement import measure
 from anny_ros.types import Camera
 import numpy as np
 import pytest
@@ -24,29 +24,45 @@ def tracks_of(people):
 def test_a_track_at_birth_is_predicted_where_it_was_measured(people_at):
     people = people_at(WHERE)
     measured = measured_candidates(
-        people, motion.measure(people.position, people.position_covariance)
+        people,
+        measure(
+            people.position, people.position_covariance, people.stature, people.stature_stddev
+        ),
     )
     predicted = predicted_candidates(tracks_of(people), people.camera, 0.0)
-    for name in ('place', 'box', 'log_depth', 'stature'):
+    for name in ('place', 'box', 'sizes'):
         np.testing.assert_allclose(
             getattr(predicted, name), getattr(measured, name), rtol=1e-5, atol=1e-3
         )
+    np.testing.assert_allclose(
+        predicted.place_covariance, measured.place_covariance, rtol=0.05, atol=0.2
+    )
     np.testing.assert_allclose(measured.size, people.bbox[:, 3] - people.bbox[:, 1])
 
 
 def test_the_box_grows_as_a_track_comes_near(people_at):
     tracks = tracks_of(people_at(WHERE))
     before = predicted_candidates(tracks, people_at(WHERE).camera, 0.0).size
-    tracks.mean[:, 2] += np.log(0.5)
+    tracks.state.mean[:, 2] += np.log(0.5)
     after = predicted_candidates(tracks, people_at(WHERE).camera, 0.0).size
     np.testing.assert_allclose(after, 2 * before)
 
 
-def test_statures_that_are_unknown(people_at):
-    people = people_at(WHERE, stature=[1.6, np.nan])
-    stature, variance = statures(people)
-    np.testing.assert_allclose(stature, [1.6, np.nan], rtol=1e-6)
-    np.testing.assert_allclose(variance, [0.01, np.inf], rtol=1e-5)
+def test_what_will_be_seen_of_sizes_leaves_the_bias_out(people_at):
+    tracks = tracks_of(people_at(WHERE))
+    before = predicted_candidates(tracks, people_at(WHERE).camera, 0.0)
+    biased = tracks.state.covariance[:, 2, 2]
+    assert (before.size_covariance[:, 0, 0] < 0.6 * biased).all()
+
+
+def test_who_is_behind_the_picture_has_no_place_in_it(people_at):
+    tracker = Tracker(seed=0)
+    tracker.update(people_at(WHERE, 0.0), np.eye(4))
+    turned = np.diag([-1.0, 1.0, -1.0, 1.0])
+    tracker.update(people_at([], 0.1), turned)
+    predicted = predicted_candidates(tracker._tracks, people_at(WHERE).camera, 0.1)
+    assert np.isnan(predicted.place).all()
+    assert np.isnan(predicted.box).all()
 
 
 @pytest.mark.parametrize('resize', [1.0, 0.5])

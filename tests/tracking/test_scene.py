@@ -1,5 +1,7 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
 from anny_ros.tracking import Tracker
 import numpy as np
 import pytest
@@ -37,9 +39,63 @@ def test_seen_people_stay_on_their_viewing_ray_and_depth_is_smoothed(people_at):
 def test_distance_is_corrected_by_a_tenth_at_most(people_at):
     tracker = Tracker(seed=0)
     standing(tracker, people_at, THREE[:1], 30)
-    scene = tracker.update(people_at(THREE[:1] * 1.5, 30 * DT, stature=1.7 * 1.5))
+    scene = tracker.update(people_at(THREE[:1] * 1.5, 30 * DT))
     assert scene.track_numbers.tolist() == [1]
-    assert scene.humans.position[0, 2] == pytest.approx(12.0 * np.exp(-0.1), rel=1e-4)
+    assert scene.humans.position[0, 2] == pytest.approx(12.0 * np.exp(-0.1), rel=1e-3)
+
+
+def test_a_body_of_another_size_is_shown_in_its_own_at_its_own_distance(people_at):
+    tracker = Tracker(seed=0)
+    standing(tracker, people_at, THREE[:1], 30)
+    wrong = people_at(THREE[:1] * 1.3, 30 * DT, stature=1.7 * 1.3)
+    scene = tracker.update(wrong)
+    assert scene.track_numbers.tolist() == [1]
+    shown, seen = scene.humans, wrong
+    assert shown.position[0, 2] == pytest.approx(THREE[0, 2], rel=0.04)
+    assert shown.stature[0] == pytest.approx(1.7, rel=0.04)
+    for name in ('translation', 'head_position', 'ground_position', 'keypoints_3d'):
+        ratio = np.linalg.norm(getattr(shown, name)) / np.linalg.norm(getattr(seen, name))
+        assert ratio == pytest.approx(1 / 1.3, rel=0.04)
+    np.testing.assert_allclose(shown.keypoints_2d, seen.keypoints_2d, atol=0.5)
+    np.testing.assert_allclose(shown.bbox, seen.bbox, atol=8.0)
+
+
+def test_a_child_stays_a_child_and_shapes_steady(people_at):
+    rng = np.random.default_rng(0)
+    tracker = Tracker(seed=0)
+    shown, seen = [], []
+    for i in range(60):
+        people = people_at(THREE[:2], i * DT, stature=[1.1 * np.exp(0.05 * rng.normal()), 1.8])
+        shape = np.full((2, 6), 0.5) + 0.1 * rng.normal(size=(2, 6))
+        shape[0, 1] = 0.3 + 0.1 * rng.normal()
+        if i == 40:
+            shape[0, 1] = 0.9
+            people = replace(people, stature=np.array([1.7, 1.8]))
+        people = replace(people, phenotype=shape)
+        scene = tracker.update(people)
+        shown.append(scene.humans.phenotype)
+        seen.append(people.phenotype)
+        if i > 20:
+            assert scene.humans.stature[0] == pytest.approx(1.1, abs=0.08)
+            assert shown[-1][0, 1] == pytest.approx(0.3, abs=0.08)
+    jitter = [np.std(np.diff(v, axis=0)[20:]) for v in (seen, shown)]
+    assert jitter[1] < 0.1 * jitter[0]
+
+
+def test_doubtful_looks_weigh_little_in_the_shape(people_at):
+    tracker = Tracker(seed=0)
+    people = people_at(THREE[:1])
+    for i in range(10):
+        tracker.update(replace(people_at(THREE[:1], i * DT), phenotype=np.full((1, 6), 0.2)))
+    hidden = replace(
+        people_at(THREE[:1], 10 * DT, score=0.3),
+        phenotype=np.full((1, 6), 1.0),
+        keypoint_confidences=np.full((1, 17), 0.1),
+    )
+    scene = tracker.update(hidden)
+    expected = (10 * 0.9 * 0.2 + 0.03) / (10 * 0.9 + 0.03)
+    np.testing.assert_allclose(scene.humans.phenotype, expected, rtol=1e-3)
+    assert people.phenotype[0, 0] == 0.5
 
 
 def test_reported_covariance_is_long_along_the_ray_and_never_below_the_bias(people_at):

@@ -1,8 +1,8 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
 from anny_ros.parameters import TrackingParameters
-from anny_ros.tracking import Tracker
-from anny_ros.tracking.track import fused_statures, STATURE_BIAS_SHARE, Tracks
+from anny_ros.tracking import readout, Tracker
+from anny_ros.tracking.track import Tracks
 from anny_ros.types import TrackState
 import numpy as np
 
@@ -47,26 +47,7 @@ def test_take_and_join_keep_rows_together(people_at):
     joined = picked.joined(tracks.take(np.array([True, False, False])))
     assert joined.numbers.tolist() == [2, 3, 1]
     assert joined.ids.tolist() == [tracks.ids[1], tracks.ids[2], tracks.ids[0]]
-    np.testing.assert_allclose(joined.mean[:, 0], [0.2, 0.4, 0.0], atol=1e-5)
+    np.testing.assert_allclose(readout.positions(joined.state)[:, 0], [2.0, 4.0, 0.0], atol=1e-5)
     np.testing.assert_allclose(joined.bodies.position[:, 0], [2.0, 4.0, 0.0], atol=1e-5)
     assert len(Tracks.none(tracks.bodies)) == 0
     assert len(Tracks.none(tracks.bodies).joined(tracks)) == 3
-
-
-def test_statures_are_weighted_by_what_is_known():
-    nan, inf = np.nan, np.inf
-    stature, variance = fused_statures(
-        np.array([1.6, nan, 1.6, nan]),
-        np.array([0.01, inf, 0.01, inf]),
-        np.array([1.8, 1.8, nan, nan]),
-        np.array([0.03, 0.03, inf, inf]),
-    )
-    np.testing.assert_allclose(stature, [1.65, 1.8, 1.6, nan])
-    np.testing.assert_allclose(variance, [0.0075, 0.03, 0.01, inf])
-
-
-def test_a_thousand_statures_are_not_trusted_beyond_their_bias():
-    stature, variance = np.array([1.7]), np.array([0.01])
-    for _ in range(1000):
-        stature, variance = fused_statures(stature, variance, np.array([1.7]), np.array([0.01]))
-    assert 0.9 * STATURE_BIAS_SHARE * 0.1 <= np.sqrt(variance[0]) <= STATURE_BIAS_SHARE * 0.1

@@ -337,7 +337,8 @@ def test_stature_steadies(people_at):
         shown.append(scene.humans.stature[0])
     assert np.std(shown[30:]) < 0.03
     assert shown[-1] == pytest.approx(1.7, abs=0.04)
-    assert 0.02 < scene.humans.stature_stddev[0] < 0.06
+    # The bias of the guess stays: 0.1 m less what was averaged away.
+    assert 0.075 < scene.humans.stature_stddev[0] < 0.095
 
 
 def test_a_wandering_guess_of_the_camera_keeps_ids(people_at):
