@@ -19,7 +19,7 @@ from typing import NoReturn
 from anny_ros import __version__
 from anny_ros.errors import AnnyError
 
-VERBS = ('track', 'report', 'anonymize', 'demo', 'bench', 'doctor')
+VERBS = ('track', 'report', 'anonymize', 'demo', 'bench', 'doctor', 'build-engine')
 
 EXIT_WRONG_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -42,7 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument('--version', action='version', version=f'anny-ros {__version__}')
     verbs = parser.add_subparsers(dest='verb', required=True, metavar='VERB', title='verbs')
     for name in VERBS:
-        module = importlib.import_module(f'anny_ros.cli.{name}')
+        module = importlib.import_module(f'anny_ros.cli.{name.replace("-", "_")}')
         verb = verbs.add_parser(
             name,
             help=module.SUMMARY,
