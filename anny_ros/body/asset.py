@@ -12,7 +12,7 @@ errors below a tenth of a micrometre, just as exact.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import hashlib
 from importlib import resources
 import json
@@ -39,8 +39,11 @@ class Surface:
     ----------
     bases : for each part (R, 3 V), float32, metres
         Shapes of V consecutive vertices, as planes, the smallest first; the last is their mean.
-    mixing : for each part (B + 1, R), float64
-        From the shared coefficients, followed by a 1, to those of the part.
+    mixing : for each part (B, R), float32
+        From the shared coefficients less ``centre`` to those of the part; nothing comes to the
+        last, which is 1.
+    centre : (B,), float64
+        Mean of the shared coefficients over the corners of the phenotypes.
     triangles : (F, 3), int32
     bone_indices : (V, K), int64; bone_weights : (V, K), float32
         Skinning, indices into the joints; rows sum to 1.
@@ -50,7 +53,8 @@ class Surface:
     """
 
     bases: tuple[NDArray[np.float32], ...]
-    mixing: tuple[NDArray[np.float64], ...]
+    mixing: tuple[NDArray[np.float32], ...]
+    centre: NDArray[np.float64]
     triangles: NDArray[np.int32]
     bone_indices: NDArray[np.int64]
     bone_weights: NDArray[np.float32]
@@ -107,7 +111,7 @@ def dequantise(
 
 
 def pack_parts(
-    bases: Sequence[NDArray[np.float64]], mixing: Sequence[NDArray[np.float64]]
+    bases: Sequence[NDArray[np.float64]], mixing: Sequence[NDArray[np.float32]]
 ) -> dict[str, NDArray[np.generic]]:
     """Store the bases and mixing matrices of all parts (see ``Surface``) end to end."""
     packed = [quantise(basis) for basis in bases]
@@ -118,7 +122,7 @@ def pack_parts(
 
 def unpack_parts(
     arrays: Mapping[str, NDArray[Any]],
-) -> tuple[tuple[NDArray[np.float32], ...], tuple[NDArray[np.float64], ...]]:
+) -> tuple[tuple[NDArray[np.float32], ...], tuple[NDArray[np.float32], ...]]:
     """Undo ``pack_parts``."""
     ranks, vertices = arrays['parts'].astype(np.int64).T
     ends, row_ends = np.cumsum(3 * ranks * vertices)[:-1], np.cumsum(ranks)[:-1]
@@ -133,6 +137,17 @@ def unpack_parts(
         )
     )
     return bases, tuple(np.split(arrays['mixing'], row_ends, axis=1))
+
+
+def join_parts(surface: Surface) -> Surface:
+    """Make one part of all, over the shared coefficients themselves; the surface is the same."""
+    joined = []
+    for mixing, basis in zip(surface.mixing, surface.bases, strict=True):
+        shapes = np.concatenate([mixing.astype(np.float64) @ basis, basis[-1:]])
+        joined.append(shapes.reshape(len(shapes), 3, -1))
+    basis = np.concatenate(joined, 2).reshape(len(joined[0]), -1).astype(np.float32)
+    mixing = np.eye(len(basis) - 1, len(basis), dtype=np.float32)
+    return replace(surface, bases=(basis,), mixing=(mixing,))
 
 
 def save(path: Path, arrays: Mapping[str, NDArray[np.generic]], names: dict[str, object]) -> None:
@@ -189,7 +204,7 @@ def surface(asset: Asset, resolution: str) -> Surface:
         for key, value in asset.arrays.items()
         if key.startswith(f'{resolution}.')
     }
-    if 'parts' not in arrays:
+    if 'parts' not in arrays or 'shape.centre' not in asset.arrays:
         raise ModelError(f'{asset.path} is of another version of anny_ros; reinstall anny_ros')
     bases, mixing = unpack_parts(arrays)
     triangles = arrays['triangles'].astype(np.int32)
@@ -197,6 +212,7 @@ def surface(asset: Asset, resolution: str) -> Surface:
     return Surface(
         bases=bases,
         mixing=mixing,
+        centre=asset.arrays['shape.centre'],
         triangles=triangles,
         bone_indices=arrays['bone_indices'].astype(np.int64),
         bone_weights=arrays['bone_weights'].astype(np.float32),

@@ -70,11 +70,7 @@ class BodyModel:
         self.skeleton = Skeleton(asset, dtype=torch.float64).to(self.device)
         self._frames = RestFrames(asset).to(self.device)
         self._surface = cache(lambda resolution: body_asset.surface(asset, resolution))
-        self._skinning = cache(
-            lambda resolution: Skinning(
-                self._surface(resolution), len(self.joint_names), self.device
-            )
-        )
+        self._skinning = cache(self._make_skinning)
         self._stature_template = torch.as_tensor(asset.arrays['stature.template']).to(self.device)
         self._stature_basis = torch.as_tensor(asset.arrays['stature.basis']).to(self.device)
 
@@ -307,6 +303,12 @@ class BodyModel:
         world[:, 0] = D[:, 0] @ Q[:, 0].transpose(-1, -2)
         return rest, Q, world
 
+    def _make_skinning(self, resolution: str) -> Skinning:
+        surface = self._surface(resolution)
+        if self.device.type != 'cpu':  # many small steps would only delay a GPU
+            surface = body_asset.join_parts(surface)
+        return Skinning(surface, len(self.joint_names), self.device)
+
     def _here(self, values: Tensor) -> Tensor:
         return values.to(self.device, torch.float64)
 
@@ -316,5 +318,5 @@ def _load(path: Path | None, device: str) -> BodyModel:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # torch without CUDA raises the latter
-        raise ModelError(f'there is no device {device!r} here; take cpu ({error})') from error
+        raise ModelError(f'there is no device {device!r} here; take cpu') from error
     return BodyModel(body_asset.load(path), device)

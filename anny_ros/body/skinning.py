@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from anny_ros.body.asset import Surface
 import numpy as np
-from numpy.typing import NDArray
 import torch
 from torch import Tensor
 
@@ -15,9 +14,9 @@ class Skinning:
     """
     A surface over the shape basis, skinned to J joints.
 
-    The surface is worked off in parts, small enough that whatever lies between shape and result
-    stays in a core's cache. A part has a shape basis of its own and needs only the few joints that
-    move it. Vertices are planes (3, V): two products of matrices, then multiply-adds over
+    The surface is worked off part by part. A part has a shape basis of its own and needs only the
+    few joints that move it, and whatever lies between its shape and the result stays in a core's
+    cache. Vertices are planes (3, V): two products of matrices, then multiply-adds over
     contiguous rows.
 
     Parameters
@@ -25,15 +24,11 @@ class Skinning:
     surface : Surface
     num_joints : int
     device : torch.device
-        Anything but a CPU gets all parts in one: it has room for them, and many small steps
-        would only delay it.
 
     """
 
     def __init__(self, surface: Surface, num_joints: int, device: torch.device) -> None:
-        bases, mixing = list(surface.bases), list(surface.mixing)
-        if device.type != 'cpu':
-            bases, mixing = _merge(bases, mixing)
+        bases = surface.bases
         self._ranks = [len(basis) for basis in bases]
         self._sizes = [basis.shape[1] // 3 for basis in bases]
         weights = np.zeros((surface.num_vertices, num_joints), np.float32)
@@ -41,8 +36,11 @@ class Skinning:
         by_part = np.split(weights, np.cumsum(self._sizes)[:-1])
         joints = [np.flatnonzero(part.any(0)) for part in by_part]
         self._num_joints = [len(j) for j in joints]
-        joined = torch.as_tensor(np.concatenate(mixing, 1)).to(device)
-        self._mixing, self._mixing_offset = joined[:-1].contiguous(), joined[-1].clone()
+        self._centre = torch.as_tensor(surface.centre).to(device)
+        self._mixing = torch.as_tensor(np.concatenate(surface.mixing, 1)).to(device)
+        last = torch.zeros(sum(self._ranks))
+        last[np.cumsum(self._ranks) - 1] = 1.0
+        self._last = last.to(device)
         self._joints = torch.as_tensor(np.concatenate(joints)).to(device)
         self._bases = [torch.as_tensor(basis).to(device) for basis in bases]  # (R, 3 V)
         self._weights = [
@@ -66,7 +64,7 @@ class Skinning:
 
         """
         N = len(coefficients)
-        own = torch.addmm(self._mixing_offset, coefficients, self._mixing).float()
+        own = torch.addmm(self._last, (coefficients - self._centre).float(), self._mixing)
         T = transforms.permute(3, 0, 2, 1).flatten(0, 2)  # (4 N 3, J)
         T = T.index_select(1, self._joints)
         out = transforms.new_empty(N, sum(self._sizes), 3)
@@ -86,14 +84,3 @@ class Skinning:
             by_x, by_y, by_z, moved = blended.unbind()
             planes.copy_(moved.addcmul_(by_x, x).addcmul_(by_y, y).addcmul_(by_z, z))
         return out
-
-
-def _merge(
-    bases: list[NDArray[np.float32]], mixing: list[NDArray[np.float64]]
-) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float64]]]:
-    """Join all parts into one, over the shared coefficients themselves."""
-    shared = [
-        (mix @ basis).reshape(len(mix), 3, -1) for mix, basis in zip(mixing, bases, strict=True)
-    ]
-    basis = np.concatenate(shared, 2).reshape(len(shared[0]), -1)
-    return [basis.astype(np.float32)], [np.eye(len(basis))]
