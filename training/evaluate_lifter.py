@@ -154,17 +154,25 @@ def evaluate_chain(
     view = make_view(*observe(people, np.random.default_rng(_SEED), exact))
     lifted = lifter(view)
     refined = Refiner(skeleton, iterations)(lifted, view)
+    truth = truth_of(people, view.R_view_camera)
     result = figures(
         refined.landmarks[:, :17],
         -refined.rotations[:, 0, :, 1],
         refined.landmarks[:, 11:13].mean(1),
         _stature(refined.phenotype),
-        truth_of(people, view.R_view_camera),
+        truth,
     )
     xy = refined.landmarks[:, 5:17, :2] / refined.landmarks[:, 5:17, 2:]
     off = (xy - view.points[:, 5:]).norm(dim=-1) / view.extent[:, None]
     seen = view.confidences[:, 5:] > 0
     result['reprojection_median'] = float(off[seen].median())
+    position = refined.landmarks[:, 11:13].mean(1)
+    away = (position.norm(dim=-1) / truth['position'].norm(dim=-1)).log().abs()
+    taller = (_stature(refined.phenotype) / truth['stature']).log().abs()
+    for name, error in (('distance', away), ('stature', taller)):
+        for share, width in ((68, 1.0), (95, 1.96)):
+            inside = error < width * lifted.log_size_stddev
+            result[f'{name}_inside_{share}'] = float(inside.float().mean())
     return result
 
 
@@ -183,17 +191,26 @@ def main() -> None:
     except AnnyError as error:
         parser.exit(2, f'{error}\n')
     people = held_out_people(held_out, skeleton, body, options.count)
-    years = torch.as_tensor(body.age_years(people.phenotype.numpy()))
-    groups = {
-        'all': torch.arange(len(people)),
-        'adults': (years >= 18).nonzero()[:, 0],
-        'children': (years < 18).nonzero()[:, 0],
+    years = np.asarray(body.age_years(people.phenotype.numpy()))
+    size = people.size_px
+    masks = {
+        'all': size > 0,
+        'adults': years >= 18,
+        'under 18 years': years < 18,
+        '2 to 12 years': (years >= 2) & (years < 12),
+        'below 60 pixels': size < 60,
+        '60 to 120 pixels': (size >= 60) & (size < 120),
+        '120 to 240 pixels': (size >= 120) & (size < 240),
+        'above 240 pixels': size >= 240,
     }
+    groups = {name: torch.as_tensor(np.flatnonzero(mask)) for name, mask in masks.items()}
     lifter = Lifter(options.weights)
     results: dict[str, dict[str, float]] = {}
     for exact in (False, True):
         for iterations in (0, 3):
             for group, rows in groups.items():
+                if exact and 'pixels' in group:
+                    continue
                 kind = 'exact' if exact else 'noisy'
                 name = f'{kind}, {"refined" if iterations else "lifted"}, {group}'
                 results[name] = evaluate_chain(
@@ -201,9 +218,10 @@ def main() -> None:
                 )
     columns = list(next(iter(results.values())))
     print(f'{len(people)} people of held-out clips')
-    print(f'{"":28}' + ''.join(f'{c.replace("_", " "):>24}' for c in columns))
+    print(f'{"":34}{"people":>7}' + ''.join(f'{c.replace("_", " "):>24}' for c in columns))
     for name, row in results.items():
-        print(f'{name:28}' + ''.join(f'{row[c]:24.3f}' for c in columns))
+        count = len(groups[name.split(', ')[-1]])
+        print(f'{name:34}{count:7}' + ''.join(f'{row[c]:24.3f}' for c in columns))
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(results, indent=1))
 

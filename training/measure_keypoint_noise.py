@@ -1,32 +1,32 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
 """
-Measure how the 2D network errs, so that the lifter can be trained on errors like its own.
+Measure how the second look errs, so that the lifter can be trained on errors like its own.
 
 Nobody labelled keypoints in the clips, so the network is compared with itself: each person who
 is well seen is looked at eight times, large, plain and mirrored; the median is taken as the
-truth. Then the person is shown again at several sizes, shifted, mirrored, blurred, compressed,
-lighter or darker. What all eight looks get wrong alike is not seen: the figures are a lower bound.
+truth. Then the picture is made smaller, as if the camera had fewer pixels or stood farther away,
+mirrored, blurred, compressed, lighter or darker, and the person is looked at as a robot does it:
+enlarged again, about a box that is a little off, judged and chosen by the same rules. What
+all eight looks get wrong alike is not seen: the figures are a lower bound.
 
     python -m training.measure_keypoint_noise DATA_DIR --output training/keypoint_noise.json
 
 Fields of the JSON (S sizes, 17 keypoints; lengths are shares of the longer side of the box of
 the person's true keypoints)
 
-* ``sizes_px`` (S): the person's longer side in the network's input.
+* ``sizes_px`` (S): the person's longer side in the camera's picture.
 * ``keypoint_names`` (17).
-* ``sigma`` (S, 17): standard deviation per axis of the ordinary errors (robust).
-* ``tail_share``, ``tail_sigma`` (S, 17): share of the errors larger than three sigma (radius),
-  and their standard deviation per axis.
-* ``person_log_std`` (S): spread of a person's median error from look to look, as a standard
-  deviation of its logarithm.
+* ``probabilities`` (Q), ``error`` (S, 17, Q): quantiles of the distance from the truth where
+  left and right are not exchanged.
+* ``common`` (S): correlation of two joints' errors in one look, after each is made normal.
 * ``swap`` (name -> S): probability that left and right of exactly this group are exchanged.
 * ``face_in_whole_swap``: share of eyes and ears that are exchanged too when the whole body is.
-* ``missed`` (S): share of looks that did not find the person at all.
+* ``missed`` (S): share of looks in which nobody would have been reported.
 * ``confidence``: logit(confidence) = ``offset``[k] + ``log_error``[k] * log(max(error, 0.004)) +
   ``log_size``[k] * log(size_px / 100) + a part common to all joints of one look (standard
   deviation ``look_std``) + a part for each joint (standard deviation ``std``[k]).
-* ``people``, ``looks``: how many went in.
+* ``people`` (S), ``looks`` (S): how many went in.
 
 """
 
@@ -41,16 +41,20 @@ from typing import Any
 
 from anny_ros.errors import AnnyError
 from anny_ros.keypoints.decode import decode_people
+from anny_ros.keypoints.movenet import judge_crops, SECOND_LOOK_HEAT
 from anny_ros.keypoints.network import GRANULE, MoveNet
+from anny_ros.keypoints.second_look import look_again
 from anny_ros.types import COCO_KEYPOINT_NAMES
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm, rankdata
 
 from training.evaluate_clips import read_frames
 
 MIRRORED = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
-SIZES_PX = (60, 84, 120, 165, 230)
+SIZES_PX = (40, 60, 90, 140, 220)
+PROBABILITIES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.85, 0.9, 0.95, 0.98, 1.0)
 TRUTH_SIZES_PX = (140, 175, 215, 250)
 SWAP_GROUPS = {
     'whole': range(5, 17),
@@ -62,8 +66,17 @@ SWAP_GROUPS = {
     'ankles': range(15, 17),
 }
 # Clip, every how many frames, and the scale at which its people are looked for.
-_CLIPS = (('park.mp4', 5, 0.4), ('street.mp4', 12, 1.3))
+_CLIPS = (('park.mp4', 4, 0.4), ('street.mp4', 12, 1.3))
 _CONTEXT = 1.6
+# People are not shown larger than they were filmed, but for this much.
+_MOST_ENLARGED = 1.3
+# Looks at one person of one size: in how many pictures, and at how many boxes in each. Of few
+# boxes crops are larger than of many.
+_LOOKS = (2, 5)
+# How far the survey's boxes are off, as a standard deviation of each side, in shares of the size.
+_BOX_ERROR = 0.05
+# Who scores less is not reported by default, and has no errors.
+_LEAST_SCORE = 0.2
 _SMALLEST_ERROR = 0.004
 # Left and right can only be told apart where the truth has them this far from each other.
 _LEAST_SEPARATION = 0.06
@@ -98,46 +111,71 @@ def degraded(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np
     return np.clip(values, 0, 255).astype(np.uint8)
 
 
-def look_at(
+def _window(
+    picture: NDArray[np.uint8], box: FloatArray, size_px: float, side: int, mirror: bool
+) -> tuple[NDArray[np.uint8], FloatArray]:
+    """Square window about a person shown at that size, and the map (2, 3) from the picture."""
+    scale = size_px / float((box[2:] - box[:2]).max())
+    source = cv2.GaussianBlur(picture, (0, 0), 0.45 / scale) if scale < 0.7 else picture
+    A = np.column_stack([np.eye(2) * scale, (side - 1) / 2 - scale * (box[:2] + box[2:]) / 2])
+    if mirror:
+        A = np.array([[-1.0, 0.0], [0.0, 1.0]]) @ A + np.array([[0, 0, side - 1], [0, 0, 0]])
+    warped = cv2.warpAffine(source, A, (side, side), flags=cv2.INTER_LINEAR)
+    return np.asarray(warped, dtype=np.uint8), A
+
+
+def _unmapped(points: FloatArray, A: FloatArray) -> FloatArray:
+    """Points (..., 17, 2) of a window in the picture; left and right as they are there."""
+    points = (points - A[:, 2]) @ np.linalg.inv(A[:, :2]).T
+    return points[..., MIRRORED, :] if A[0, 0] < 0 else points
+
+
+def large_looks(network: MoveNet, picture: NDArray[np.uint8], box: FloatArray) -> list[FloatArray]:
+    """Keypoints (17, 2) of a person, looked at up to eight times, large, plain and mirrored."""
+    looks = []
+    for size_px in TRUTH_SIZES_PX:
+        side = int(np.ceil(size_px * _CONTEXT / GRANULE)) * GRANULE
+        windows = [_window(picture, box, size_px, side, mirror) for mirror in (False, True)]
+        people = decode_people(network(np.stack([w[0] for w in windows])), 0.05)
+        for index, (_, A) in enumerate(windows):
+            distance = np.abs((people.box[:, :2] + people.box[:, 2:]) / 2 - side / 2).max(axis=1)
+            near = np.flatnonzero((people.picture == index) & (distance < 0.15 * side))
+            if len(near):
+                best = near[np.argmax(people.centre_heat[near])]
+                looks.append(_unmapped(people.keypoints[best], A))
+    return looks
+
+
+def robot_looks(
     network: MoveNet,
     picture: NDArray[np.uint8],
     box: FloatArray,
     size_px: int,
-    mirrored: tuple[bool, ...],
-    rng: np.random.Generator | None,
+    boxes: int,
+    rng: np.random.Generator,
 ) -> list[tuple[FloatArray, FloatArray] | None]:
     """
-    Show one person a few times; keypoints (17, 2) in the picture and confidences, or None.
+    Look at one person as the detector's second look does, in a picture that shows it small.
 
-    With a generator each look is shifted and degraded at random.
+    Returns
+    -------
+    list of ``boxes`` pairs
+        Keypoints (17, 2) in the given picture and confidences (17,); None who is not reported.
+
     """
-    side = int(np.ceil(size_px * _CONTEXT / GRANULE)) * GRANULE
-    scale = size_px / float((box[2:] - box[:2]).max())
-    middle = (box[:2] + box[2:]) / 2
-    source = cv2.GaussianBlur(picture, (0, 0), 0.45 / scale) if scale < 0.6 else picture
-    crops, maps = [], []
-    for mirror in mirrored:
-        shift = rng.uniform(-6, 6, 2) if rng else np.zeros(2)
-        A = np.column_stack([np.eye(2) * scale, (side - 1) / 2 + shift - scale * middle])
-        if mirror:
-            A = np.array([[-1.0, 0.0], [0.0, 1.0]]) @ A + np.array([[0, 0, side - 1], [0, 0, 0]])
-        warped = cv2.warpAffine(source, A, (side, side), flags=cv2.INTER_LINEAR)
-        crop = np.asarray(warped, dtype=np.uint8)
-        crops.append(degraded(crop, rng) if rng else crop)
-        maps.append(A)
-    people = decode_people(network(np.stack(crops)), 0.05)
-    results: list[tuple[FloatArray, FloatArray] | None] = []
-    for index, (A, mirror) in enumerate(zip(maps, mirrored, strict=True)):
-        distance = np.abs((people.box[:, :2] + people.box[:, 2:]) / 2 - side / 2).max(axis=1)
-        near = np.flatnonzero((people.picture == index) & (distance < 0.15 * side))
-        if not len(near):
-            results.append(None)
-            continue
-        best = near[np.argmax(people.centre_heat[near])]
-        points = (people.keypoints[best] - A[:, 2]) @ np.linalg.inv(A[:, :2]).T
-        confidences = people.confidences[best]
-        results.append(
-            (points[MIRRORED], confidences[MIRRORED]) if mirror else (points, confidences)
+    shown, A = _window(picture, box, size_px, int(2.6 * size_px), rng.random() < 0.5)
+    shown = degraded(shown, rng)
+    corners = box.reshape(2, 2) @ A[:, :2].T + A[:, 2]
+    there = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+    around = there + _BOX_ERROR * size_px * rng.normal(size=(boxes, 4))
+    people, inside = look_again(network, shown, around.astype(np.float32), SECOND_LOOK_HEAT)
+    target, score = judge_crops(people, inside, around)
+    results: list[tuple[FloatArray, FloatArray] | None] = [None] * boxes
+    for row in np.flatnonzero(target & (score >= _LEAST_SCORE)):
+        confidences = people.confidences[row]
+        results[people.picture[row]] = (
+            _unmapped(people.keypoints[row], A),
+            confidences[MIRRORED] if A[0, 0] < 0 else confidences,
         )
     return results
 
@@ -179,57 +217,56 @@ def _looks_at_person(
     person: int,
     rng: np.random.Generator,
 ) -> list[Look]:
-    large = [
-        look
-        for size in TRUTH_SIZES_PX
-        for look in look_at(network, picture, box, size, (False, True), None)
-        if look is not None
-    ]
+    large = large_looks(network, picture, box)
     if len(large) < 7:
         return []
-    points = np.stack([look[0] for look in large])  # (8, 17, 2)
+    points = np.stack(large)  # (8, 17, 2)
     truth = np.median(points, axis=0)
     extent = float((truth.max(axis=0) - truth.min(axis=0)).max())
     spread = np.median(np.linalg.norm(points - truth, axis=-1), axis=0) / extent
     looks = []
     for size in SIZES_PX:
-        for look in look_at(network, picture, box, size, (False, True, False, True), rng):
-            seen, confidences = look if look is not None else (truth, np.zeros(17))
-            looks.append(
-                Look(
-                    person,
-                    size,
-                    look is not None,
-                    truth / extent,
-                    spread < _TRUSTED_SPREAD,
-                    seen / extent,
-                    confidences,
+        if size > _MOST_ENLARGED * (box[2:] - box[:2]).max():
+            continue
+        for boxes in _LOOKS:
+            for look in robot_looks(network, picture, box, size, boxes, rng):
+                seen, confidences = look if look is not None else (truth, np.zeros(17))
+                looks.append(
+                    Look(
+                        person,
+                        size,
+                        look is not None,
+                        truth / extent,
+                        spread < _TRUSTED_SPREAD,
+                        seen / extent,
+                        confidences,
+                    )
                 )
-            )
     return looks
 
 
 def summarise(looks: list[Look]) -> dict[str, Any]:
     """Make the table that the JSON holds."""
-    result: dict[str, Any] = {
-        'sizes_px': list(SIZES_PX),
-        'keypoint_names': list(COCO_KEYPOINT_NAMES),
-        'people': len({look.person for look in looks}),
-        'looks': len(looks),
-    }
     rows: dict[str, list[Any]] = {
-        name: [] for name in ('sigma', 'tail_share', 'tail_sigma', 'person_log_std', 'missed')
+        name: [] for name in ('people', 'looks', 'missed', 'error', 'common')
     }
     swaps: dict[str, list[float]] = {name: [] for name in SWAP_GROUPS}
     for size in SIZES_PX:
         of_size = [look for look in looks if look.size_px == size]
-        rows['missed'].append(1 - np.mean([look.found for look in of_size]))
+        rows['people'].append(len({look.person for look in of_size}))
+        rows['looks'].append(len(of_size))
+        rows['missed'].append(round(1 - float(np.mean([look.found for look in of_size])), 4))
         _add_size([look for look in of_size if look.found], rows, swaps)
-    result.update({name: np.round(values, 4).tolist() for name, values in rows.items()})
-    result['swap'] = {name: np.round(values, 4).tolist() for name, values in swaps.items()}
-    result['face_in_whole_swap'] = face_in_whole_swap([look for look in looks if look.found])
-    result['confidence'] = confidence_model([look for look in looks if look.found])
-    return result
+    found = [look for look in looks if look.found]
+    return {
+        'sizes_px': list(SIZES_PX),
+        'keypoint_names': list(COCO_KEYPOINT_NAMES),
+        'probabilities': list(PROBABILITIES),
+        **rows,
+        'swap': {name: np.round(values, 4).tolist() for name, values in swaps.items()},
+        'face_in_whole_swap': face_in_whole_swap(found),
+        'confidence': confidence_model(found),
+    }
 
 
 def _add_size(
@@ -241,22 +278,29 @@ def _add_size(
     error = np.linalg.norm(points - truth, axis=-1)  # (L, 17)
     swapped, can_tell = _swapped(looks, _LEAST_SEPARATION)
     usable = np.where(trusted & ~swapped, error, np.nan)
-    # Left and right share one figure: twice as many samples.
+    # Left and right share one table: twice as many samples.
     both = np.concatenate([usable, usable[:, MIRRORED]])
-    sigma = np.nanmedian(both, axis=0) / 1.1774  # median radius of a 2D normal
-    tail = both > 3 * sigma
-    rows['sigma'].append(sigma)
-    rows['tail_share'].append(tail.sum(axis=0) / np.isfinite(both).sum(axis=0))
-    rows['tail_sigma'].append(np.sqrt(np.nanmean(np.where(tail, both**2, np.nan), axis=0) / 2))
-    median = np.nanmedian(usable[np.isfinite(usable).any(axis=1)], axis=1)
-    rows['person_log_std'].append(np.std(np.log(median)))
+    quantiles = np.nanquantile(both, PROBABILITIES, axis=0).T
+    rows['error'].append(np.round(quantiles, 4).tolist())
+    rows['common'].append(round(_common_part(usable), 3))
     left = np.ones(len(looks), bool)  # looks that no larger group has claimed
     for name, group in SWAP_GROUPS.items():
         known = can_tell[:, group].sum(axis=1)
         share = swapped[:, group].sum(axis=1) / np.maximum(known, 1)
-        is_swapped = left & (known >= len(group) // 2) & (share >= 0.7)
-        swaps[name].append(float(is_swapped.mean()))
+        enough = known >= len(group) // 2
+        is_swapped = left & enough & (share >= 0.7)
+        swaps[name].append(float(is_swapped.sum() / max(enough.sum(), 1)))
         left &= ~is_swapped
+
+
+def _common_part(error: FloatArray) -> float:
+    """Mean correlation of two joints' errors (L, 17), NaN unknown, after each is made normal."""
+    z = np.full(error.shape, np.nan)
+    for k in range(error.shape[1]):
+        known = np.isfinite(error[:, k])
+        z[known, k] = norm.ppf((rankdata(error[known, k]) - 0.5) / known.sum())
+    correlation = np.ma.corrcoef(np.ma.masked_invalid(z), rowvar=False)
+    return float(correlation[np.triu_indices(error.shape[1], 1)].mean())
 
 
 def _swapped(
@@ -333,7 +377,7 @@ def main() -> None:
     result = summarise(looks)
     lines = [f' {json.dumps(key)}: {json.dumps(value)}' for key, value in result.items()]
     arguments.output.write_text('{\n' + ',\n'.join(lines) + '\n}\n', encoding='utf-8')
-    print(f'{arguments.output}: {result["people"]} people, {result["looks"]} looks')
+    print(f'{arguments.output}: people {result["people"]}, looks {result["looks"]}')
 
 
 if __name__ == '__main__':

@@ -13,6 +13,7 @@ from anny_ros.body.skeleton import PosedSkeleton, Skeleton
 from anny_ros.keypoints.refine import rotations_from_rotvec
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 import torch
 from torch import Tensor
 
@@ -38,6 +39,10 @@ _HIDDEN_ERROR, _HIDDEN_LOGIT = 0.06, 0.7
 _FAR_SIDE_LOGIT = 0.2
 _NOISE_FILE = Path(__file__).with_name('keypoint_noise.json')
 LOWEST_CONFIDENCE = 0.1
+# How wide the pictures of robots' cameras are, and how often; people smaller than this in them
+# are seldom found.
+_WIDTHS = {640: 0.35, 848: 0.15, 1280: 0.35, 1920: 0.15}
+_SMALLEST_PX = 40.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,8 @@ class People:
         COCO keypoints, optical frame.
     half_view : ndarray, (N, 2)
         Tangents of half the horizontal and vertical field of view.
+    size_px : ndarray, (N,), pixels
+        Longer side of the person's box in the camera's picture.
 
     """
 
@@ -61,6 +68,7 @@ class People:
     phenotype: Tensor
     keypoints: Tensor
     half_view: NDArray[np.float64]
+    size_px: NDArray[np.float64]
 
     def __getitem__(self, rows: Tensor) -> People:
         return People(
@@ -68,6 +76,7 @@ class People:
             self.phenotype[rows],
             self.keypoints[rows],
             self.half_view[rows.numpy()],
+            self.size_px[rows.numpy()],
         )
 
     def __len__(self) -> int:
@@ -99,7 +108,8 @@ def place(
     -------
     People
         Cameras 0.2 to 2.5 m high (a fifth of them higher), 0.5 to 25 m away, pitched so that the
-        person is in view, fields of view of 35 to 120 degrees, slightly rolled.
+        person is in view, fields of view of 35 to 120 degrees, 640 to 1920 pixels wide, slightly
+        rolled. Who is too small to be found there is left out.
 
     """
     count = len(phenotype)
@@ -138,24 +148,33 @@ def place(
     keypoints = torch.as_tensor(np.einsum('nij,nkj->nki', R, points[:, :17]), dtype=torch.float32)
     E = rotations.clone()
     E[:, 0] = torch.as_tensor(R, dtype=torch.float32) @ rotations[:, 0]
-    people = People(E, phenotype, keypoints, half_view)
-    good = (keypoints[..., 2].amin(1) > 0.15).nonzero()[:, 0]
-    return people[good]
+    width = rng.choice(list(_WIDTHS), size=count, p=list(_WIDTHS.values()))
+    extent, in_front = _extent(keypoints), keypoints[..., 2].amin(1).numpy() > 0.15
+    size_px = extent * width / (2 * half_view[:, 0])
+    people = People(E, phenotype, keypoints, half_view, size_px)
+    return people[torch.as_tensor(np.flatnonzero(in_front & (size_px > _SMALLEST_PX)))]
+
+
+def _extent(keypoints: Tensor) -> NDArray[np.float64]:
+    """Longer side (N,) of the boxes of keypoints (N, 17, 3), in ray tangents."""
+    points = keypoints.double().numpy()
+    rays = points[..., :2] / np.maximum(points[..., 2:], 1e-3)
+    return np.asarray(np.ptp(rays, axis=1).max(1))
 
 
 @dataclass(frozen=True)
 class KeypointNoise:
     """
-    How the 2D network errs, by the person's size in its input; see ``measure_keypoint_noise``.
+    How the 2D network errs, by the person's size in the picture; see ``measure_keypoint_noise``.
 
     Parameters
     ----------
     sizes_px : ndarray, (S,)
-    sigma, tail_share, tail_sigma : ndarray, (S, 17)
-        Standard deviation of an ordinary error, share and standard deviation of gross ones; over
-        the longer side of the person's box.
-    person_log_std : ndarray, (S, 1)
-        Spread of the logarithm of a person's level of error.
+    probabilities : ndarray, (Q,)
+    error : ndarray, (S, 17, Q)
+        Quantiles of the error over the longer side of the person's box.
+    common : ndarray, (S, 1)
+        Correlation of two joints' errors, made normal, in one look.
     swap : ndarray, (S, number of kinds of swaps)
         Probabilities, in the order of ``_SWAPS``.
     face_in_whole_swap : float
@@ -168,10 +187,9 @@ class KeypointNoise:
     """
 
     sizes_px: NDArray[np.float64]
-    sigma: NDArray[np.float64]
-    tail_share: NDArray[np.float64]
-    tail_sigma: NDArray[np.float64]
-    person_log_std: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+    error: NDArray[np.float64]
+    common: NDArray[np.float64]
     swap: NDArray[np.float64]
     face_in_whole_swap: float
     offset: NDArray[np.float64]
@@ -188,10 +206,9 @@ class KeypointNoise:
         confidence = raw['confidence']
         return KeypointNoise(
             sizes_px=np.array(raw['sizes_px'], float),
-            sigma=np.array(raw['sigma']),
-            tail_share=np.array(raw['tail_share']),
-            tail_sigma=np.array(raw['tail_sigma']),
-            person_log_std=np.array(raw['person_log_std'])[:, None],
+            probabilities=np.array(raw['probabilities']),
+            error=np.array(raw['error']),
+            common=np.array(raw['common'])[:, None],
             swap=np.array([raw['swap'][kind] for kind in _SWAPS]).T,
             face_in_whole_swap=float(raw['face_in_whole_swap']),
             offset=np.array(confidence['offset']),
@@ -202,11 +219,27 @@ class KeypointNoise:
         )
 
     def at(self, size_px: NDArray[np.float64], table: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Interpolate a table (S, K) to people's sizes (N,) in the logarithm: (N, K)."""
+        """Interpolate a table (S, ...) to people's sizes (N,) in the logarithm: (N, ...)."""
         place = np.interp(np.log(size_px), np.log(self.sizes_px), np.arange(len(self.sizes_px)))
         low = np.minimum(place.astype(int), len(self.sizes_px) - 2)
-        share = (place - low)[:, None]
+        share = (place - low).reshape(-1, *(1,) * (table.ndim - 1))
         return np.asarray((1 - share) * table[low] + share * table[low + 1])
+
+    def errors(
+        self, size_px: NDArray[np.float64], rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Draw how far the keypoints (N, 17) of people of these sizes (N,) are off."""
+        common = np.sqrt(self.at(size_px, self.common))
+        own = np.sqrt(1 - common**2)
+        count = len(size_px)
+        normal = common * rng.normal(size=(count, 1)) + own * rng.normal(size=(count, 17))
+        place = np.interp(ndtr(normal), self.probabilities, np.arange(len(self.probabilities)))
+        low = np.minimum(place.astype(int), len(self.probabilities) - 2)
+        table = self.at(size_px, self.error)  # (N, 17, Q)
+        below, above = (
+            np.take_along_axis(table, k[..., None], axis=-1)[..., 0] for k in (low, low + 1)
+        )
+        return np.asarray(below + (place - low) * (above - below))
 
 
 def observe(
@@ -236,22 +269,17 @@ def observe(
     if exact:
         return torch.as_tensor(rays, dtype=torch.float32), torch.full((count, 17), 0.8)
     noise = KeypointNoise.load()
-    extent = (rays.max(1) - rays.min(1)).max(1)[:, None, None]
-    # The second look enlarges small people; only a few stay small.
-    smallest = np.where(rng.random(count) < 0.1, 50.0, 90.0)
-    size_px = np.exp(rng.uniform(np.log(smallest), np.log(300.0)))
-    level = np.exp(noise.at(size_px, noise.person_log_std) * rng.normal(size=(count, 1)))
-    sigma = noise.at(size_px, noise.sigma) * level
-    tail = rng.random((count, 17)) < noise.at(size_px, noise.tail_share)
-    sigma = np.where(tail, noise.at(size_px, noise.tail_sigma), sigma)
+    extent = _extent(people.keypoints)[:, None, None]
+    size_px = np.clip(people.size_px, noise.sizes_px[0], noise.sizes_px[-1])
+    apart = noise.errors(size_px, rng)
     hidden = _occluded(rays, rng)
-    sigma = np.where(hidden, np.maximum(2 * sigma, _HIDDEN_ERROR), sigma)
-    error = sigma[..., None] * rng.normal(size=rays.shape)
+    made_up = np.maximum(2 * apart, _HIDDEN_ERROR * rng.rayleigh(size=apart.shape))
+    apart = np.where(hidden, made_up, apart)
+    angle = rng.uniform(-np.pi, np.pi, apart.shape)
+    error = apart[..., None] * np.stack([np.cos(angle), np.sin(angle)], -1)
     outside = (np.abs(rays) > people.half_view[:, None]).any(-1)
     logit = noise.offset + noise.log_size * np.log(size_px / 100)[:, None]
-    logit = logit + noise.log_error * np.log(
-        np.maximum(np.linalg.norm(error, axis=-1), _LEAST_ERROR)
-    )
+    logit = logit + noise.log_error * np.log(np.maximum(apart, _LEAST_ERROR))
     logit = logit + noise.look_std * rng.normal(size=(count, 1))
     logit = logit + noise.std * rng.normal(size=(count, 17)) - _HIDDEN_LOGIT * hidden
     logit = logit - _FAR_SIDE_LOGIT * _far_side_of_the_head(points) - 1.5 * outside

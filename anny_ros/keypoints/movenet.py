@@ -31,7 +31,7 @@ SURVEY_PIXELS = 185_000
 _MOST_ENLARGED = 2.0
 # The survey's candidates; real people were never below 0.3, junk seldom above 0.15.
 _CANDIDATE_HEAT = 0.12
-_SECOND_LOOK_HEAT = 0.05
+SECOND_LOOK_HEAT = 0.05
 # Who is larger than this in the survey, and clear, is not looked at again.
 _LARGE_PX = 130.0
 _CLEAR_SCORE = 0.5
@@ -218,9 +218,8 @@ class KeypointDetector:
             Everybody else in the crops, and those of ``found`` who are cut by their crop.
 
         """
-        again, inside = look_again(self._network, rgb, boxes, _SECOND_LOOK_HEAT)
-        target = _targets(again, boxes)
-        score = person_scores(again) * inside
+        again, inside = look_again(self._network, rgb, boxes, SECOND_LOOK_HEAT)
+        target, score = judge_crops(again, inside, boxes)
         other = (~target | (inside < _LEAST_INSIDE)) & (score > _NEWCOMER_SCORE)
         return again[target], score[target], again[other]
 
@@ -287,8 +286,31 @@ def _unknown(others: People, known: People, known_score: FloatArray) -> NDArray[
     return kept[kept >= len(known)] - len(known)
 
 
+def judge_crops(
+    people: People, inside: FloatArray, boxes: FloatArray
+) -> tuple[NDArray[np.bool_], FloatArray]:
+    """
+    Tell for whom each crop was made, and score everybody in it.
+
+    Parameters
+    ----------
+    people : People
+        N finds, ``picture`` being a row of ``boxes``.
+    inside : ndarray, (N,)
+        Share of each one's box that lies in its crop.
+    boxes : ndarray, (K, 4), pixels
+
+    Returns
+    -------
+    target : ndarray, (N,), bool
+        The best overlap with each box.
+    score : ndarray, (N,), float32
+
+    """
+    return _targets(people, boxes), np.asarray(person_scores(people) * inside, np.float32)
+
+
 def _targets(people: People, boxes: FloatArray) -> NDArray[np.bool_]:
-    """Which finds (N,) are the person that their crop was made for: the best overlap in each."""
     is_target = np.full(len(people), False)
     if len(people) == 0:
         return is_target
