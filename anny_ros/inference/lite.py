@@ -139,23 +139,11 @@ class LiteEstimator(Estimator):
                 [confidences[:, k].mean(1) for k in self._joint_keypoints], 1
             ),
             position_covariance=_position_covariance(camera, lifted, view, R.numpy(), hips),
-            stature_stddev=self._stature_stddev(phenotype, lifted),
+            # What makes a body larger than it is makes it taller and farther away alike.
+            stature_stddev=self.body.stature(phenotype) * lifted.log_size_stddev.numpy(),
             age_stddev=lifted.phenotype_stddev[:, 1].numpy(),
             appearance=appearance,
         )
-
-    def _stature_stddev(self, phenotype: FloatArray, lifted: Lifted) -> FloatArray:
-        """Carry the standard deviations of age, height and gender over to the stature."""
-        stddev = lifted.phenotype_stddev.numpy()
-        stature = self.body.stature(phenotype)
-        variance = np.zeros_like(stature)
-        for column in (0, 1, 4):
-            moved = phenotype.copy()
-            step = np.where(moved[:, column] > 0.5, -0.05, 0.05)
-            moved[:, column] += step
-            slope = (self.body.stature(moved) - stature) / step
-            variance += np.square(slope * stddev[:, column])
-        return np.sqrt(variance)
 
 
 def _keypoints_of(joint: str) -> NDArray[np.intp]:
