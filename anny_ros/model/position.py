@@ -145,7 +145,8 @@ def resize_learned_table(table: Tensor, rows: int, columns: int, offset: float) 
         return table
     grid = table.float().reshape(1, side, side, -1).permute(0, 3, 1, 2)  # (1, C, n, n)
     if offset:
-        scale = ((rows + offset) / side, (columns + offset) / side)
+        # Numbers also while the network is traced, when sizes are tensors.
+        scale = (float(rows + offset) / side, float(columns + offset) / side)
         resized = F.interpolate(grid, scale_factor=scale, mode='bicubic')
     else:
         resized = F.interpolate(grid, size=(rows, columns), mode='bicubic', antialias=True)

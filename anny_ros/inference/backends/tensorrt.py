@@ -142,7 +142,7 @@ class TensorRt:
         engine = runtime.deserialize_cuda_engine(path.read_bytes())
         if engine is None:
             raise ModelError(
-                f'{path} was built for another TensorRT or GPU, or is damaged '
+                f'{path} cannot be loaded by TensorRT {self.version} on {self.gpu} '
                 f'({self._log.last_error})'
             )
         return TensorRtProgram(self._module, runtime, engine, self._memory(), self._log)
