@@ -107,14 +107,18 @@ class Galleries:
         if features.shape[1] == 0:
             return result
         known = np.logical_and.outer(self.counts > 0, features.any(axis=1))
-        pairs = wanted & known
+        tracks, people = np.nonzero(wanted & known)
+        cosines = np.empty((len(tracks), GALLERY_SIZE), np.float32)
         # Track by track: gathering a gallery for each pair would copy far more than it computes.
-        for track in np.flatnonzero(pairs.any(axis=1)):
-            people = np.flatnonzero(pairs[track])
-            filled = min(int(self.counts[track]), GALLERY_SIZE)
-            cosines = features[people] @ self.features[track, :filled].T
-            best = np.sort(cosines, axis=1)[:, -BEST_OF:]
-            result[track, people] = best.mean(axis=1, dtype=np.float64)
+        for track in np.unique(tracks):
+            pairs = slice(*np.searchsorted(tracks, [track, track + 1]))
+            cosines[pairs] = features[people[pairs]] @ self.features[track].T
+        filled = np.minimum(self.counts[tracks], GALLERY_SIZE)[:, None]
+        cosines[np.arange(GALLERY_SIZE) >= filled] = -np.inf
+        best = np.sort(cosines, axis=1)[:, : -BEST_OF - 1 : -1].astype(np.float64)
+        counted = np.arange(BEST_OF) < filled
+        total = np.where(counted, best, 0.0).sum(axis=1)
+        result[tracks, people] = total / np.minimum(filled[:, 0], BEST_OF)
         return result
 
 

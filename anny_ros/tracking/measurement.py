@@ -57,7 +57,7 @@ class Measurements:
         Of what changes from picture to picture in two angles (small ones, across the ray), in
         ln distance and in ln stature.
     coupling : ndarray, (N,)
-        1 for a distance that rests on the stature and shares its bias, 0 for one that was measured.
+        1 for a distance that rests on the stature and shares its bias, 0 for a measured one.
     bias_variance : ndarray, (N,)
         Of the bias of ln stature.
     extra_variance : ndarray, (N,)

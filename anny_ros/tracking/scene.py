@@ -10,7 +10,7 @@ from anny_ros.parameters import TrackingParameters
 from anny_ros.tracking import readout
 from anny_ros.tracking.motion import SEEN_STATURE
 from anny_ros.tracking.track import Tracks
-from anny_ros.types import Detections, Scene, TrackState
+from anny_ros.types import Detections, FloatArray, Scene, TrackState
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,8 +39,9 @@ def make_scene(
     log_stature, stature_variance = readout.statures(tracks.state)
     stature_variance += tracks.extra_stature_variance
     stature = np.exp(log_stature)
-    bodies = steadied(tracks)
-    position = shown_positions(tracks, bodies, seen)
+    bodies = tracks.bodies
+    scaled = steadied(tracks)
+    position = shown_positions(tracks, scaled['position'], seen)
     velocity, velocity_covariance = readout.velocities(tracks.state)
     extra = tracks.extra_variance[:, None, None]
     velocity_covariance += extra * velocity[:, :, None] * velocity[:, None, :]
@@ -50,9 +51,11 @@ def make_scene(
         stamp=stamp,
         camera=detections.camera,
         timings_ms=detections.timings_ms,
+        candidates=detections.candidates,
         position_covariance=shown_covariances(tracks, position, seen).astype(np.float32),
         stature=np.where(known, stature, np.nan).astype(np.float32),
         stature_stddev=np.where(known, stature * np.sqrt(stature_variance), np.nan),
+        **scaled,
     )
     return Scene(
         stamp=stamp,
@@ -70,12 +73,12 @@ def make_scene(
     )
 
 
-def steadied(tracks: Tracks) -> Detections:
+def steadied(tracks: Tracks) -> dict[str, FloatArray]:
     """
     Give bodies the shape of their identity instead of that of the last picture.
 
     Each is scaled about the camera by the ratio of the statures, so that it covers the same
-    pixels: a person who is taller by a tenth is farther by a tenth.
+    pixels: a person who is taller by a tenth is farther by a tenth. Returns what changes, by name.
     """
     bodies = tracks.bodies
     fused = tracks.state.mean[:, SEEN_STATURE]
@@ -86,10 +89,12 @@ def steadied(tracks: Tracks) -> Detections:
         name: getattr(bodies, name) * scale.reshape(-1, *[1] * (getattr(bodies, name).ndim - 1))
         for name in _PLACES
     }
-    return replace(bodies, phenotype=tracks.phenotype.astype(np.float32), **scaled)
+    return {'phenotype': tracks.phenotype.astype(np.float32), **scaled}
 
 
-def shown_positions(tracks: Tracks, bodies: Detections, seen: NDArray[np.bool_]) -> Float64Array:
+def shown_positions(
+    tracks: Tracks, steadied_position: FloatArray, seen: NDArray[np.bool_]
+) -> Float64Array:
     """
     Where people are shown, (T, 3).
 
@@ -97,7 +102,7 @@ def shown_positions(tracks: Tracks, bodies: Detections, seen: NDArray[np.bool_])
     stature does (``steadied``) it changes by at most ``MAX_DEPTH_SHIFT``. The others are where
     they are predicted.
     """
-    measured = bodies.position.astype(np.float64)
+    measured = steadied_position.astype(np.float64)
     predicted = readout.positions(tracks.state)
     shift = tracks.state.mean[:, 2] - np.log(np.linalg.norm(measured, axis=1))
     on_ray = measured * np.exp(np.clip(shift, -MAX_DEPTH_SHIFT, MAX_DEPTH_SHIFT))[:, None]

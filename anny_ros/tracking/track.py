@@ -105,7 +105,9 @@ class Tracks:
         return len(self.numbers)
 
     def take(self, keep: NDArray[np.bool_]) -> Tracks:
-        """Return the tracks of a mask (T,)."""
+        """Return the tracks of a mask (T,); these themselves if it takes all."""
+        if keep.all():
+            return self
         rows = np.flatnonzero(keep)
         values: dict[str, Any] = {}
         for field in fields(self):
@@ -115,6 +117,8 @@ class Tracks:
 
     def joined(self, other: Tracks) -> Tracks:
         """Return these tracks followed by others."""
+        if not len(other):
+            return self
         values: dict[str, Any] = {}
         for field in fields(self):
             mine, theirs = getattr(self, field.name), getattr(other, field.name)

@@ -10,8 +10,9 @@ detection (``assignment``), solves one assignment, corrects, and lets tracks be 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 import math
+from typing import Any
 
 from anny_ros.parameters import TrackingParameters
 from anny_ros.tracking import appearance, assignment, motion, readout
@@ -183,7 +184,7 @@ class Tracker:
         return detections if usable.all() else detections[usable]
 
     def _remembered(self, stamp: float, people: Detections) -> Tracks:
-        """Return a copy of the tracks without those that were away for too long."""
+        """Return the tracks without those that were away for too long."""
         if self._tracks is None:
             return Tracks.none(people)
         # A gap without pictures is no absence as long as it is short, whatever the memory.
@@ -280,9 +281,7 @@ class Tracker:
         tracks.confirmed[rows] |= (
             people.stamp - tracks.born[rows] >= self.parameters.confirm_time - TIME_TOLERANCE
         )
-        everybody = np.arange(len(tracks))
-        everybody[rows] = len(tracks) + np.arange(len(rows))
-        tracks.bodies = Detections.concatenate([tracks.bodies, people])[everybody]
+        tracks.bodies = _with_rows(tracks.bodies, rows, people)
 
     def _doubt(
         self,
@@ -332,6 +331,17 @@ class Tracker:
             galleries=galleries,
             bodies=people,
         )
+
+
+def _with_rows(bodies: Detections, rows: NDArray[np.intp], people: Detections) -> Detections:
+    """Copy of ``bodies`` with people in some of its rows."""
+    changed: dict[str, Any] = {}
+    for field in fields(Detections):
+        old = getattr(bodies, field.name)
+        if isinstance(old, np.ndarray) and field.name != 'candidates':
+            changed[field.name] = old.copy()
+            changed[field.name][rows] = getattr(people, field.name)
+    return replace(bodies, **changed)
 
 
 def picture_weights(people: Detections) -> Float64Array:

@@ -123,9 +123,12 @@ def test_people_out_of_sight_are_moved_whole(people_at):
     assert gone.stamp == gone.humans.stamp == 25 * DT
 
 
-def test_timings_and_camera_are_those_of_the_picture(people_at):
-    people = people_at(THREE)
-    scene = Tracker(seed=0).update(people.with_timings({'body': 1.5}))
+def test_timings_camera_and_candidates_are_those_of_the_picture(people_at):
+    tracker = Tracker(seed=0)
+    tracker.update(replace(people_at(THREE, -DT), candidates=np.ones((5, 4))))
+    people = replace(people_at(THREE), candidates=np.zeros((2, 4)))
+    scene = tracker.update(people.with_timings({'body': 1.5}))
+    np.testing.assert_array_equal(scene.humans.candidates, people.candidates)
     assert scene.humans.timings_ms == {'body': 1.5}
     assert scene.camera is people.camera
     assert scene.humans.camera is people.camera
