@@ -204,19 +204,19 @@ def mend_cmake_files() -> None:
             file.write_text(mended)
 
 
-def build_tf2_msgs(log: IO[str]) -> None:
-    """Build the message of ros_gap/tf2_msgs, unless the real package is there."""
-    ours = STAMPS.parent / 'tf2_msgs_is_ours'
-    if imports('tf2_msgs.msg') and not ours.exists():
-        log.write('tf2_msgs: the real package is installed\n')
+def build_gap_messages(name: str, log: IO[str]) -> None:
+    """Build the messages of a package in ros_gap/, unless the real package is there."""
+    ours = STAMPS.parent / f'{name}_is_ours'
+    if imports(f'{name}.msg') and not ours.exists():
+        log.write(f'{name}: the real package is installed\n')
         return
     ours.touch()
-    build = ROOT / 'build' / f'tf2_msgs-{sys.implementation.cache_tag}'
+    build = ROOT / 'build' / f'{name}-{sys.implementation.cache_tag}'
     shutil.rmtree(build, ignore_errors=True)
     prefix = {'AMENT_PREFIX_PATH': str(ENVIRONMENT), 'CMAKE_PREFIX_PATH': str(ENVIRONMENT)}
     cmake = ENVIRONMENT / 'bin' / 'cmake'
     run(
-        log, cmake, '-S', ROOT / 'ros_gap' / 'tf2_msgs', '-B', build, '-Wno-dev',
+        log, cmake, '-S', ROOT / 'ros_gap' / name, '-B', build, '-Wno-dev',
         f'-DCMAKE_INSTALL_PREFIX={ENVIRONMENT}', '-DCMAKE_BUILD_TYPE=Release',
         '-DBUILD_TESTING=OFF', f'-DPython3_EXECUTABLE={PYTHON}', **prefix,
     )  # fmt: skip
@@ -295,8 +295,8 @@ def steps() -> list[Step]:
     package = [
         ROOT / name for name in (
             'CMakeLists.txt', 'package.xml', 'pyproject.toml', 'setup.py', 'msg', 'srv', 'launch',
-            'config', 'rviz', 'scripts/anny-ros', 'scripts/perception_node',
-            'scripts/video_player',
+            'config', 'rviz', 'scripts/anny-ros', 'scripts/hri_bridge', 'scripts/people_bridge',
+            'scripts/perception_node', 'scripts/video_player',
         )
     ]  # fmt: skip
     gap = [ROOT / 'ros_gap' / name / '__init__.py' for name in GAP]
@@ -315,8 +315,16 @@ def steps() -> list[Step]:
              download),
         Step('developer', 'tools of developers', lambda: hash_of(tools), install_tools,
              (site_packages() / 'ruff').exists, download, 'developer'),
-        Step('tf2_msgs', 'messages of TF', lambda: hash_of([ros, ROOT / 'ros_gap' / 'tf2_msgs']),
-             build_tf2_msgs, (site_packages() / 'tf2_msgs').exists, build),
+        *(
+            Step(name, what, lambda name=name: hash_of([ros, ROOT / 'ros_gap' / name]),
+                 lambda log, name=name: build_gap_messages(name, log),
+                 (site_packages() / name).exists, build, *only)
+            for name, what, *only in (
+                ('tf2_msgs', 'messages of TF'),
+                ('hri_msgs', 'messages of ROS4HRI', 'developer'),
+                ('people_msgs', 'messages of social costmaps', 'developer'),
+            )
+        ),
         Step('ros_gap', 'stand-ins for ROS helpers', lambda: hash_of([ros, *gap]), link_gap,
              lambda: all((site_packages() / name).exists() for name in GAP), build),
         Step('package', 'anny_ros and its messages', lambda: hash_of([ros, *package]),

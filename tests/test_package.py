@@ -102,7 +102,7 @@ def test_ros_finds_the_package(monkeypatch):
     for folder in ('launch', 'config', 'rviz'):
         assert (share / folder).is_dir() == (ROOT / folder).is_dir(), folder
     programs = Path(get_package_prefix('anny_ros')) / 'lib' / 'anny_ros'
-    for name in ('perception_node', 'video_player', 'anny-ros'):
+    for name in ('perception_node', 'hri_bridge', 'people_bridge', 'video_player', 'anny-ros'):
         program = programs / name
         assert program.is_file()
         assert program.stat().st_mode & 0o111, f'{program} cannot be executed'

@@ -137,6 +137,7 @@ def body_poses(people: Detections, *, attributes: bool) -> list[BodyPose]:
     """Make the joints and shape of each person."""
     quats = rotmat_to_quat_xyzw(people.joint_orientations).astype(np.float32)  # (N, J, 4)
     pixels = _project(people.joint_positions, people.camera.K)
+    coco_pixels = _project(people.keypoints_3d, people.camera.K)
     phenotype = people.phenotype.astype(np.float32)
     if not attributes:
         phenotype[:, [BodyPose.GENDER, BodyPose.AGE]] = np.nan
@@ -148,6 +149,9 @@ def body_poses(people: Detections, *, attributes: bool) -> list[BodyPose]:
             keypoints_2d=floats(pixels[row]),
             phenotype=phenotype[row],
             root_orientation=quats[row, 0],
+            coco_keypoints_3d=people.keypoints_3d[row].ravel(),
+            coco_keypoints_2d=coco_pixels[row].ravel(),
+            coco_confidences=people.keypoint_confidences[row],
         )
         for row in range(len(people))
     ]
