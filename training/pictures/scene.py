@@ -24,8 +24,9 @@ from training.pictures.stage import Cast, lowest_point, render, View
 from training.pictures.wardrobe import BodyFields
 from training.poses import sample_phenotypes
 
-SIZES = ((336, 336), (448, 252), (252, 448), (384, 288))
-_SIZE_SHARES = (0.3, 0.4, 0.1, 0.2)
+# All of 576 patches of 14 x 14 pixels, so that they can share a batch of tokens.
+SIZES = ((336, 336), (448, 252), (252, 448))
+_SIZE_SHARES = (0.35, 0.5, 0.15)
 _COUNTS = (0, 1, 2, 3, 4, 5, 6, 8, 11)
 _COUNT_SHARES = (0.04, 0.37, 0.25, 0.15, 0.08, 0.05, 0.03, 0.02, 0.01)
 _NEAREST, _FARTHEST = 0.6, 25.0
@@ -90,7 +91,7 @@ class Studio:
             pack=pack,
             motions=load_motions(data, split),
             fields=BodyFields(pack.regions),
-            backgrounds=list_backgrounds(backgrounds),
+            backgrounds=list_backgrounds(backgrounds, split),
         )
 
     def figure(
@@ -215,8 +216,8 @@ def _occluders(
 ) -> list[tuple[str, NDArray[np.float64], float]]:
     """Draw things that stand about, a third of them between the camera and somebody."""
     objects: list[tuple[str, NDArray[np.float64], float]] = []
-    kinds = ('box', 'pole', 'table', 'counter')
-    for _ in range(int(rng.choice([0, 1, 2, 4], p=[0.35, 0.3, 0.2, 0.15]))):
+    kinds = ('box', 'pole', 'table', 'counter', 'sign', 'shelf')
+    for _ in range(int(rng.choice([0, 1, 2, 4, 7], p=[0.25, 0.25, 0.2, 0.2, 0.1]))):
         kind = str(rng.choice(kinds))
         if len(places) and rng.random() < 0.5:
             target = places[rng.integers(len(places))]

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.pictures.light import Light, Lighting
+from training.pictures.pack import in_split
 from training.pictures.surroundings import box, Quad
 from training.pictures.textures import random_colour, smooth_noise
 
@@ -56,9 +57,9 @@ def mip_levels(picture: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
 
 
 @lru_cache(maxsize=8)
-def list_backgrounds(folder: Path | None) -> tuple[Path, ...]:
+def list_backgrounds(folder: Path | None, split: str) -> tuple[Path, ...]:
     """
-    List the pictures of a folder.
+    List the pictures of a folder that are in a split, by their names.
 
     Raises
     ------
@@ -69,9 +70,13 @@ def list_backgrounds(folder: Path | None) -> tuple[Path, ...]:
     if folder is None:
         return ()
     found = sorted(p for p in folder.rglob('*') if p.suffix.lower() in ('.jpg', '.jpeg', '.png'))
-    if not found:
-        raise InputError(f'{folder} holds no .jpg or .png; pass a folder of pictures')
-    return tuple(found)
+    kept = tuple(p for p in found if in_split(p.name, split))
+    if not kept:
+        raise InputError(
+            f'{folder} holds no .jpg or .png for the split {split}, which goes by the names of '
+            'files; pass a folder of more pictures'
+        )
+    return kept
 
 
 @lru_cache(maxsize=32)
@@ -93,7 +98,8 @@ class Materials:
     ----------
     rng : Generator
     backgrounds : tuple of Path
-        Pictures of the user's, which take the place of half of the walls and skylines.
+        Pictures of the user's, which take the place of half of the skylines (panoramas, twice
+        as wide as high) and of half of the walls (others).
     size : int
         How many of each kind are kept.
     renewal : float
@@ -115,7 +121,7 @@ class Materials:
         self._kept: dict[str, list[list[NDArray[np.uint8]]]] = {}
 
     def draw(self, kind: str) -> list[NDArray[np.uint8]]:
-        """Draw a texture, from fine to coarse: ground, wall, object or skyline."""
+        """Draw a texture, from fine to coarse: ground, floor, wall, object or skyline."""
         kept = self._kept.setdefault(kind, [])
         if len(kept) < 3 or self._rng.random() < self._renewal:
             if len(kept) == self._size:
@@ -127,20 +133,36 @@ class Materials:
     def _make(self, kind: str) -> NDArray[np.uint8]:
         makers = {
             'ground': ground_texture,
+            'floor': floor_texture,
             'wall': wall_texture,
             'object': object_texture,
             'skyline': skyline,
         }
         if self._backgrounds and kind in ('wall', 'skyline') and self._rng.random() < 0.5:
             picture = _read_rgb(self._backgrounds[self._rng.integers(len(self._backgrounds))])
-            return cv2.resize(picture, (1024, 512)) if kind == 'skyline' else picture
+            # Twice as wide as high is all around; anything else hangs on a wall.
+            panorama = abs(picture.shape[1] - 2 * picture.shape[0]) <= 2
+            if panorama and kind == 'skyline':
+                return cv2.resize(picture, (1024, 512))
+            if not panorama and kind == 'wall':
+                return picture
         return makers[kind](self._rng)
 
 
 def ground_texture(rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Make a floor: tiles, planks, carpet, concrete, grass; (256, 256, 3) uint8."""
+    """Make the ground outdoors: grass, or what floors are made of; (256, 256, 3) uint8."""
+    if rng.random() > 0.35:
+        return floor_texture(rng)
+    colour = np.array([80, 105, 50]) * np.exp(rng.normal(0, 0.2, 3)) * rng.uniform(0.6, 1.3)
+    shade = 1 + 0.15 * smooth_noise(256, 90, rng) + 0.1 * rng.normal(size=(256, 256))
+    shade = shade + 0.1 * smooth_noise(256, 12, rng)
+    return np.clip(colour * shade[..., None], 0, 255).astype(np.uint8)
+
+
+def floor_texture(rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Make a floor: tiles, planks, checks, carpet, concrete; (256, 256, 3) uint8."""
     size = 256
-    kind = rng.integers(0, 6)
+    kind = rng.integers(0, 5)
     colour = random_colour(rng) if rng.random() < 0.25 else np.full(3, rng.uniform(70, 200))
     colour = colour * np.exp(rng.normal(0, [0.06, 0.04, 0.08]))
     shade = 1.0 + 0.03 * rng.normal(size=(size, size))
@@ -158,9 +180,6 @@ def ground_texture(rng: np.random.Generator) -> NDArray[np.uint8]:
         grain = smooth_noise(size, 60, rng, 12.0)
         shade = (1 + plank + 0.07 * grain) * np.where((u * n) % 1 < 0.03, 0.6, 1.0)
     elif kind == 2:
-        colour = np.array([80, 105, 50]) * rng.uniform(0.6, 1.3)
-        shade = shade + 0.15 * smooth_noise(size, 90, rng) + 0.1 * rng.normal(size=(size, size))
-    elif kind == 3:
         n = int(rng.integers(2, 6))
         light = ((u * n).astype(int) + (v * n).astype(int)) % 2
         shade = shade * np.where(light, 1.0, rng.uniform(0.3, 0.8))
@@ -231,12 +250,16 @@ def skyline(rng: np.random.Generator) -> NDArray[np.uint8]:
         zenith = np.full(3, rng.uniform(120, 210))
     t = np.clip(v / 0.5, 0, 1) ** rng.uniform(0.7, 2.0)
     sky = np.broadcast_to(zenith * (1 - t) + haze * t, (height, width, 3)).copy()
-    cloud = cv2.resize(smooth_noise(256, int(rng.integers(5, 14)), rng, 2.0), (width, height))
-    cloud += 0.5 * cv2.resize(smooth_noise(256, 40, rng, 2.0), (width, height))
+    cloud = smooth_noise(256, int(rng.integers(5, 14)), rng, 2.0)
+    cloud = cloud + 0.5 * smooth_noise(256, 40, rng, 2.0)
+    # Mirrored, so that it joins up all around.
+    cloud = np.concatenate([cloud, cloud[:, ::-1]], 1)
+    cloud = cv2.resize(cloud, (width, height))
     cover = np.clip(0.6 * (cloud - rng.uniform(-0.5, 1.5)), 0, 0.9)[..., None]
     out = sky * (1 - cover) + 245 * cover
     horizon = height // 2
-    ridge = cv2.resize(smooth_noise(64, 8, rng)[:1], (width, 1))[0]
+    ridge = smooth_noise(512, 8, rng)[0]
+    ridge = np.concatenate([ridge, ridge[::-1]])
     ridge = horizon - np.abs(ridge * rng.uniform(2, 20)) - 2
     rows = np.arange(height)[:, None]
     out[rows > ridge] = np.array([95, 110, 95]) * rng.uniform(0.6, 1.3)
@@ -362,7 +385,7 @@ def sample_scenery(
     reach : float, metres
         Distance of the farthest person.
     objects : list of (kind, place (2,), yaw)
-        Kinds: box, pole, table, counter, screen, seat:HEIGHT.
+        Kinds: box, pole, sign, table, counter, shelf, screen, seat:HEIGHT.
     half_width : float, metres
         Rooms reach at least that far to both sides.
 
@@ -371,10 +394,10 @@ def sample_scenery(
     Scenery
 
     """
-    textures = [materials.draw('ground')]
     quads: list[Quad] = []
     tile = 1 / float(np.exp(rng.uniform(np.log(0.8), np.log(4.0))))
     outdoors = rng.random() < 0.45
+    textures = [materials.draw('ground' if outdoors else 'floor')]
     panorama = None
     if outdoors:
         low, high = np.array([-60.0, -60.0]), np.array([60.0, 60.0 + reach])
@@ -450,6 +473,13 @@ def make_object(
     if kind == 'pole':
         w, h = rng.uniform(0.08, 0.35), rng.uniform(2.2, 4.0)
         return solid(0, 0, h / 2, (w, w, h))
+    if kind == 'sign':
+        w, h = rng.uniform(0.04, 0.1), rng.uniform(1.3, 2.6)
+        panel = rng.uniform(0.25, 0.6, 2)
+        return solid(0, 0, h / 2, (w, w, h)) + solid(0, w, h - 0.3, (panel[0], 0.03, panel[1]))
+    if kind == 'shelf':
+        size = np.array([rng.uniform(0.4, 1.2), rng.uniform(0.25, 0.5), rng.uniform(1.2, 2.1)])
+        return solid(0, 0, size[2] / 2, size)
     if kind == 'screen':
         size = np.array([rng.uniform(1.0, 1.5), 0.08, rng.uniform(1.9, 2.1)])
         return solid(0, 0, size[2] / 2, size)
