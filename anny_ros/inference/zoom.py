@@ -185,8 +185,9 @@ def _around(
         corners.append(corner)
         end = corner + window
         # The picture's own edge needs no margin.
-        done: NDArray[np.bool_] = (boxes[:, :2] >= np.where(corner > 0, corner + margin, 0)).all(1)
-        done &= (boxes[:, 2:] <= np.where(end < size, end - margin, size)).all(1)
+        low = np.where(corner > 0, corner + margin, 0)
+        high = np.where(end < size, end - margin, size)
+        done = np.all((boxes[:, :2] >= low) & (boxes[:, 2:] <= high), axis=1)
         done[0] = True
         boxes = boxes[~done]
     return corners
