@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.pictures.labels import KeypointState
+from training.pictures.materials import Materials
 from training.pictures.pack import SPLITS
 from training.pictures.scene import FigurePool, Picture, sample_picture, Studio
-from training.pictures.scenery import Materials
 
 _COLOURS = {
     KeypointState.VISIBLE: (60, 230, 60),

@@ -29,6 +29,10 @@ _SIZE = (1024, 512)
 def tone_map(linear: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     """Map linear light (H, W, 3) to 8 bits, the brightest parts clipped softly."""
     linear = np.nan_to_num(linear, posinf=1e4)  # the sun may exceed half precision
+    # Compression rings around lamps and the sun: what fell to nothing there takes its
+    # neighbours' light.
+    nothing = linear.min(2) < 1e-3 * np.median(linear)
+    linear = np.where(nothing[..., None], cv2.dilate(linear, np.ones((9, 9))), linear)
     level = linear / max(float(np.median(linear)) * 3.0, 1e-6)
     level = level / (1.0 + np.clip(level - 0.6, 0.0, None))
     return np.asarray(np.clip(level, 0, 1) ** (1 / 2.2) * 255 + 0.5, np.uint8)

@@ -33,9 +33,9 @@ from tqdm import tqdm
 
 from training.pictures.base_mesh import DEFAULT_PATH, load_base_mesh
 from training.pictures.labels import Labels
+from training.pictures.materials import Materials
 from training.pictures.pack import SPLITS
 from training.pictures.scene import FigurePool, Picture, sample_picture, Studio
-from training.pictures.scenery import Materials
 
 SHARD = 100  # pictures
 

@@ -28,11 +28,12 @@ from training.pictures.effects import develop, expose, Sensor
 from training.pictures.gait import Repertoire
 from training.pictures.labels import Labels, pose_bodies, WorldPoses
 from training.pictures.light import look_at
+from training.pictures.materials import Materials
 from training.pictures.motions import load_motions
 from training.pictures.pack import SPLITS
 from training.pictures.scenarios import Casting, RobotPath, SCENARIOS, Script
 from training.pictures.scene import Picture, Studio
-from training.pictures.scenery import Materials, sample_scenery
+from training.pictures.scenery import sample_scenery
 from training.pictures.stage import Cast, lowest_point, render, View
 
 _REACH = 9.0  # metres to the farthest person
@@ -153,6 +154,7 @@ def render_sequence(
         _REACH,
         script.objects,
         script.half_width,
+        far_floor=len(script.robot.points) == 1,
     )
     sensor = _sensor(rng)
     figures = tuple(a.figure for a in script.actors)

@@ -17,6 +17,8 @@ FloatArray = NDArray[np.floating[Any]]
 
 _LIGHT_STEP = 16  # pixels between points at which light on a surface is computed
 _NEAR = 0.05
+NO_TEXTURE: list[NDArray[np.uint8]] = []
+"""What a quad wears that only catches shadows and leaves what is behind it to be seen."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def draw_quad(
         Is changed.
     quad : Quad
     texture : list of ndarray, (h, w, 3), uint8
-        From fine to coarse, each half the one before.
+        From fine to coarse, each half the one before; or ``NO_TEXTURE``.
     lighting : Lighting
     shadows : list of ShadowMap
         One for each light, or none.
@@ -183,10 +185,15 @@ def draw_quad(
     seen = (s >= 0) & (s <= w) & (t >= 0) & (t <= w) & (w > here) & (w < 1 / _NEAR)
     if not seen.any():
         return
-    albedo = _sample(texture, quad, form, window, canvas)
     light = _light(quad, form, window, canvas, lighting, shadows, normal)
+    colour = canvas.colour[top:bottom, left:right]
+    if texture is NO_TEXTURE:
+        light /= np.maximum(_light(quad, form, window, canvas, lighting, [], normal), 1e-6)
+        drawn = colour * light
+    else:
+        drawn = _sample(texture, quad, form, window, canvas) * light
     here[seen] = w[seen]
-    np.copyto(canvas.colour[top:bottom, left:right], albedo * light, where=seen[..., None])
+    np.copyto(colour, drawn, where=seen[..., None])
 
 
 _LINEAR = ((np.arange(256) / 255.0) ** 2.2).astype(np.float32)
