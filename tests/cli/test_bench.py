@@ -148,6 +148,42 @@ def test_marker_ways_send_the_same_message(monkeypatch):
     assert len(Kept.sent[0]) == 6
 
 
+def test_skinning_against_the_official_model(monkeypatch):
+    anny = pytest.importorskip('anny', reason='needs the development package anny==0.6.2')
+    import torch
+
+    def stand_in():
+        """Build in a moment, not in minutes, what has the reference's vertices."""
+        model = anny.Anny(rig='makehuman-blender', topology='anny',
+                          pose_parameterization='local-bone', skinning_method='lbs')  # fmt: skip
+        index = model.base_mesh_vertex_indices
+        forward = model.forward
+
+        def with_all_vertices(**arguments):
+            found = forward(**arguments)
+            everything = torch.full((len(found['vertices']), 19158, 3), torch.nan)
+            everything[:, index] = found['vertices']
+            return {'vertices': everything}
+
+        monkeypatch.setattr(model, 'forward', with_all_vertices)
+        return model.to(torch.float32)
+
+    monkeypatch.setattr(skinning, '_reference_model', stand_in)
+    report = Report()
+    skinning.measure(report, seconds=0.0)
+    assert all(report.results[key] > 0 for key in skinning.KEYS)
+    assert report.results['skinning_max_error_m'] <= 1e-5
+    for count in (1, 8):
+        lean, reference = (
+            report.results[f'skinning_{way}ms_n{count}'] for way in ('', 'reference_')
+        )
+        fastest = min(lean['lbs'], lean['warp_lbs'])
+        ratio = report.results[f'skinning_over_official_n{count}']
+        assert ratio == pytest.approx(fastest / lean['ours'], abs=0.02)
+        assert reference['difference_m'] < 1e-4
+    json.dumps(report.as_object(), allow_nan=False)
+
+
 def test_without_the_official_body_model(monkeypatch):
     monkeypatch.setitem(sys.modules, 'anny', None)
     with pytest.raises(CannotMeasure, match='pip install anny'):

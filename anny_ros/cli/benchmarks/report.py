@@ -14,6 +14,8 @@ KEYS = (
     'mesh_decode_over_list',
     'skinning_over_official_n1',
     'skinning_over_official_n8',
+    'skinning_over_reference_n1',
+    'skinning_over_reference_n8',
     'skinning_max_error_m',
     'node_overhead_ms',
     'overload',
