@@ -77,6 +77,13 @@ def nptype(dtype):
     return {'uint8': np.uint8, 'float': np.float32}[dtype]
 
 
+def make_session(graph):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(graph, options, providers=['CPUExecutionProvider'])
+
+
 class Network:
     def __init__(self, flags):
         self.flags = flags
@@ -176,7 +183,7 @@ class OnnxParser:
         with open(path, 'rb') as file:  # noqa: PTH123
             graph = file.read()
         try:
-            onnxruntime.InferenceSession(graph, providers=['CPUExecutionProvider'])
+            make_session(graph)
         except Exception:  # noqa: BLE001
             self._errors.append(ParserError('Failed to parse the ONNX model.'))
         if self._module.fails == 'parse':
@@ -205,11 +212,7 @@ class Runtime:
 class Engine:
     def __init__(self, module, logger, graph):
         self.module, self.logger = module, logger
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(
-            graph, options, providers=['CPUExecutionProvider']
-        )
+        self.session = make_session(graph)
         self._inputs = {tensor.name: tensor for tensor in self.session.get_inputs()}
         self._tensors = self._inputs | {t.name: t for t in self.session.get_outputs()}
         self.num_io_tensors = len(self._tensors)
