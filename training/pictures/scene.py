@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from training.pictures.base_mesh import BaseMesh, DEFAULT_PATH, load_base_mesh
 from training.pictures.effects import develop, expose, sample_sensor
-from training.pictures.figure import draw_outfit, dress, Figure
+from training.pictures.figure import dress, Figure
 from training.pictures.labels import Labels, pose_bodies
 from training.pictures.light import look_at
 from training.pictures.materials import list_backgrounds, Materials
 from training.pictures.motions import load_motions, Motions, sample_pose
+from training.pictures.outfit import draw_outfit
 from training.pictures.pack import DataPack, load_pack
 from training.pictures.scenery import sample_scenery
 from training.pictures.stage import Cast, lowest_point, render, View

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 import torch
 
 from training.pictures.actors import Performance
+from training.pictures.casting import Casting
 from training.pictures.contact_sheet import draw_labels
 from training.pictures.effects import develop, expose, Sensor
 from training.pictures.gait import Repertoire
@@ -31,7 +32,7 @@ from training.pictures.light import look_at
 from training.pictures.materials import Materials
 from training.pictures.motions import load_motions
 from training.pictures.pack import SPLITS
-from training.pictures.scenarios import Casting, RobotPath, SCENARIOS, Script
+from training.pictures.scenarios import RobotPath, SCENARIOS, Script
 from training.pictures.scene import Picture, Studio
 from training.pictures.scenery import sample_scenery
 from training.pictures.stage import Cast, lowest_point, render, View
