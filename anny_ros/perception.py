@@ -13,13 +13,18 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from anny_ros.geometry.boxes import overlap
 from anny_ros.geometry.field_of_view import FieldOfViewFilter
 from anny_ros.parameters import Parameters
 from anny_ros.tracking import Tracker
 from anny_ros.types import Frame, Scene
+import numpy as np
 
 if TYPE_CHECKING:
     from anny_ros.inference import Estimator
+
+# Boxes that overlap (intersection over union) more than this show the same person.
+_SAME_PERSON = 0.5
 
 
 class Perception:
@@ -70,6 +75,11 @@ class Perception:
         self.estimator.parameters = parameters
         self.tracker.parameters = parameters.tracking
 
+    @property
+    def num_rejected(self) -> int:
+        """How many people were left out because of numbers that are not finite."""
+        return self.estimator.num_rejected + self.tracker.num_rejected
+
     def reset(self) -> None:
         """Forget everything before the next picture; may be called from any thread."""
         self._reset_wanted.set()
@@ -88,7 +98,8 @@ class Perception:
         -------
         Scene
             ``humans.timings_ms`` are the estimator's stages (or ``estimate``, if it names none),
-            then ``track``.
+            then ``track``. ``humans.candidates`` are the estimator's, and the boxes of people
+            whom it found but who belong to no track.
 
         """
         if self._reset_wanted.is_set():
@@ -102,4 +113,8 @@ class Perception:
         tracked = time.perf_counter()
         timings_ms = dict(detections.timings_ms) or {'estimate': 1e3 * (estimated - begin)}
         timings_ms['track'] = 1e3 * (tracked - estimated)
-        return replace(scene, humans=scene.humans.with_timings(timings_ms))
+        shared = overlap(detections.bbox, scene.humans.bbox)
+        untracked = ~(shared > _SAME_PERSON).any(axis=1)
+        candidates = np.concatenate([detections.candidates, detections.bbox[untracked]])
+        humans = replace(scene.humans, candidates=candidates, timings_ms=timings_ms)
+        return replace(scene, humans=humans)

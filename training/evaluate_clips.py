@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from anny_ros.errors import AnnyError, InputError
-from anny_ros.keypoints.duplicates import overlap
+from anny_ros.geometry.boxes import overlap
 from anny_ros.keypoints.movenet import KeypointDetector
 from anny_ros.types import Frame
 import cv2

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import io
 from typing import Any
 
-from anny_ros.tracking.assignment import overlap
+from anny_ros.geometry.boxes import overlap
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment

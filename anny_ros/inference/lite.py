@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import resources
 import math
 from pathlib import Path
@@ -85,12 +86,14 @@ class LiteEstimator(Estimator):
             np.float32
         )
         enough = (trusted[:, _BODY] > 0).sum(1) >= _LEAST_KEYPOINTS
+        candidates = np.concatenate([found.candidates, found.bbox[~enough]])
         found, trusted = found[enough], trusted[enough]
         watch.lap('keypoints')
         if len(found.score) == 0:
-            return Detections.empty(
+            nobody = Detections.empty(
                 frame.stamp, camera, len(self.body.joint_names), FEATURE_SIZE
-            ).with_timings(watch.laps_ms)
+            )
+            return replace(nobody, candidates=candidates, timings_ms=watch.laps_ms)
         view = make_view(_rays(found.keypoints, camera), torch.as_tensor(trusted))
         lifted = self._lifter(view)
         watch.lap('lift')
@@ -103,7 +106,7 @@ class LiteEstimator(Estimator):
             near = distance_nms(detections.position, detections.score, wanted.nms_distance)
             detections = detections[near]
         watch.lap('body')
-        return detections.with_timings(watch.laps_ms)
+        return replace(detections, candidates=candidates, timings_ms=watch.laps_ms)
 
     def _assemble(
         self,

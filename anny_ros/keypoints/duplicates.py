@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from anny_ros.geometry.boxes import overlap
 from anny_ros.keypoints.decode import FloatArray
 import numpy as np
 from numpy.typing import NDArray
@@ -19,28 +20,6 @@ _SHADOW_INSIDE = 0.85
 _SHADOW_SCORE = 0.7
 # Boxes that overlap this much are one person, whatever their keypoints say.
 _SAME_OVERLAP = 0.8
-
-
-def overlap(boxes: FloatArray, others: FloatArray) -> FloatArray:
-    """
-    Intersection over union of every pair.
-
-    Parameters
-    ----------
-    boxes : ndarray, (N, 4)
-        x0, y0, x1, y1.
-    others : ndarray, (M, 4)
-
-    Returns
-    -------
-    ndarray, (N, M)
-
-    """
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = np.maximum(high - low, 0.0).prod(axis=-1)
-    area, other_area = ((b[:, 2:] - b[:, :2]).prod(axis=-1) for b in (boxes, others))
-    return np.asarray(shared / np.maximum(area[:, None] + other_area[None] - shared, 1e-9))
 
 
 def keypoint_distance(

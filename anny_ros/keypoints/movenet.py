@@ -16,8 +16,9 @@ import math
 from pathlib import Path
 from typing import Any
 
+from anny_ros.geometry.boxes import overlap
 from anny_ros.keypoints.decode import decode_people, FloatArray, People
-from anny_ros.keypoints.duplicates import distinct_people, overlap
+from anny_ros.keypoints.duplicates import distinct_people
 from anny_ros.keypoints.network import GRANULE, MoveNet
 from anny_ros.keypoints.second_look import look_again
 import cv2
@@ -34,6 +35,9 @@ _CANDIDATE_HEAT = 0.12
 SECOND_LOOK_HEAT = 0.05
 # Who is larger than this in the survey, and clear, is not looked at again.
 _LARGE_PX = 130.0
+# Least score of a candidate, and how much one overlaps with a person to be the same.
+_CANDIDATE_SCORE = 0.03
+_COVERED = 0.5
 _CLEAR_SCORE = 0.5
 _MOST_CROPS = 24
 # A find in a crop is the one that was looked for if it overlaps this much with the candidate.
@@ -67,6 +71,8 @@ class KeypointDetections:
         0..1, highest first; 0.3 separates people from junk.
     bbox : ndarray, (N, 4), float32, pixels
         x0, y0, x1, y1 of the whole body; may reach outside of the picture.
+    candidates : ndarray, (K, 4), float32, pixels
+        Boxes of what scored too low but might be a person.
 
     """
 
@@ -74,6 +80,7 @@ class KeypointDetections:
     confidences: FloatArray
     score: FloatArray
     bbox: FloatArray
+    candidates: FloatArray
 
     def __len__(self) -> int:
         return len(self.score)
@@ -81,7 +88,11 @@ class KeypointDetections:
     def __getitem__(self, rows: Any) -> KeypointDetections:
         """Take rows by a slice, an index array or a mask."""
         return KeypointDetections(
-            self.keypoints[rows], self.confidences[rows], self.score[rows], self.bbox[rows]
+            self.keypoints[rows],
+            self.confidences[rows],
+            self.score[rows],
+            self.bbox[rows],
+            self.candidates,
         )
 
 
@@ -147,13 +158,20 @@ class KeypointDetector:
             rgb = np.pad(rgb, ((0, 1), (0, 1), (0, 0)))
         people, size_px = self._survey(rgb)
         score = person_scores(people)
+        surveyed = people.box
         if zoom:
             people, score = self._second_look(rgb, people, score, size_px, regions)
         good = score >= threshold
+        doubtful = np.concatenate([surveyed, people.box[~good & (score >= _CANDIDATE_SCORE)]])
         people, score = people[good], score[good]
         kept = distinct_people(score, people.keypoints, people.confidences, people.box)
+        covered = (overlap(doubtful, people.box[kept]) > _COVERED).any(axis=1)
         return KeypointDetections(
-            people.keypoints[kept], people.confidences[kept], score[kept], people.box[kept]
+            people.keypoints[kept],
+            people.confidences[kept],
+            score[kept],
+            people.box[kept],
+            doubtful[~covered],
         )
 
     def _survey(self, rgb: NDArray[np.uint8]) -> tuple[People, FloatArray]:

@@ -90,7 +90,9 @@ class Pipeline:
         camera = self._cameras.camera_for(rgb)
         frame = Frame(rgb, stamp_seconds(message.header), camera)
         watch.append(time.perf_counter())
+        rejected = self._perception.num_rejected
         scene = self._perception(frame)
+        rejected = self._perception.num_rejected - rejected
         if scene.reset:
             self._logger.warning(
                 f'time jumped back to {scene.stamp:.3f} s (a bag that starts again?): all tracks '
@@ -98,17 +100,18 @@ class Pipeline:
             )
         watch.append(time.perf_counter())
         shown = shown_people(scene, tentative=parameters.publish.tentative)
+        body = self._perception.estimator.body
         result = Result(
-            message.header, frame, shown, self._perception.estimator.body, parameters.publish.mesh
+            message.header, frame, shown, body, parameters.publish.mesh, everybody=scene
         )
         self.newest = result  # first, for whoever asks about what was just received
         for publisher in self._publishers:
             if publisher.wanted():
                 publisher.publish(result)
         watch.append(time.perf_counter())
-        self._count(result, watch)
+        self._count(result, rejected, watch)
 
-    def _count(self, result: Result, watch: list[float]) -> None:
+    def _count(self, result: Result, rejected: int, watch: list[float]) -> None:
         begin, decoded, perceived, published = watch
         stages = {'decode': 1e3 * (decoded - begin)}
         stages.update(result.scene.humans.timings_ms)
@@ -124,6 +127,7 @@ class Pipeline:
             stages_ms=stages,
             age_ms=age.nanoseconds * 1e-6,
             people=people_by_state(result.scene),
+            rejected_people=rejected,
             reset=result.scene.reset,
         )
 

@@ -25,15 +25,25 @@ class Result:
         The picture's own; its stamp never went through a float.
     frame : Frame
     scene : Scene
+        The people to publish.
     body : BodyModel
     resolution : str
         Surface to publish, ``full`` or ``coarse``.
+    everybody : Scene or None
+        Also those who are not published; None: there are no others.
 
     """
 
     def __init__(
-        self, header: Header, frame: Frame, scene: Scene, body: BodyModel, resolution: str
+        self,
+        header: Header,
+        frame: Frame,
+        scene: Scene,
+        body: BodyModel,
+        resolution: str,
+        everybody: Scene | None = None,
     ) -> None:
+        self.everybody = scene if everybody is None else everybody
         self.header = header
         self.frame = frame
         self.scene = scene

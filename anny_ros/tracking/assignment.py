@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from anny_ros.geometry.boxes import overlap
 from anny_ros.tracking.candidates import Candidates
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ SIZE_SPREAD = 0.5
 SIZE_GATE = (0.7, 0.3)
 OVERLAP_WEIGHT = 2.0
 # Intersection over union of two finds of one person, or of two people one of whom is hidden.
-SHADOW_OVERLAP = 0.5
+SHADOW_OVERLAP = 0.65
 SIZES_WEIGHT, SIZES_CAP = 0.7, 14.0
 
 
@@ -75,17 +76,6 @@ def geometric_costs(tracks: Candidates, people: Candidates) -> Float64Array:
     total += size_costs(tracks, people)
     inside = (distance <= GATE) & (np.abs(log_size) <= growth)
     return np.where(inside, total, np.inf)
-
-
-def overlap(first: Float64Array, second: Float64Array) -> Float64Array:
-    """Intersection over union of boxes (T, 4) and (N, 4), (T, N)."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = np.prod(np.maximum(high - low, 0.0), axis=-1)
-    area_first = np.prod(np.maximum(first[:, 2:] - first[:, :2], 0.0), axis=-1)
-    area_second = np.prod(np.maximum(second[:, 2:] - second[:, :2], 0.0), axis=-1)
-    union = area_first[:, None] + area_second[None] - shared
-    return np.asarray(shared / np.maximum(union, 1e-9))
 
 
 def shadowed(people: Candidates, score: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:

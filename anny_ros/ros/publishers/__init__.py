@@ -6,6 +6,7 @@ What the node publishes for a picture: one publisher a file, and the list that n
 To add one: a file with a subclass of ``ScenePublisher``, a line here, its test.
 """
 
+from anny_ros.ros.publishers.anonymized import AnonymizedPublisher
 from anny_ros.ros.publishers.base import ScenePublisher
 from anny_ros.ros.publishers.body_model import BodyModelPublisher
 from anny_ros.ros.publishers.cues import CuesPublisher
@@ -28,6 +29,7 @@ PUBLISHERS: tuple[type[ScenePublisher], ...] = (
     MeshesPublisher,
     MarkersPublisher,
     OverlayPublisher,
+    AnonymizedPublisher,
 )
 
 __all__ = ['PUBLISHERS', 'ScenePublisher']
