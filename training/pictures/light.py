@@ -147,7 +147,7 @@ def shadow_map(
     seen = (vertices - light.position) @ R.T
     ahead = np.maximum(seen[:, 2], 0.05)
     extent = float(np.abs(seen[:, :2] / ahead[:, None]).max()) if len(seen) else 1.0
-    extent = min(extent * 1.03, 4.0)
+    extent = min(extent * 1.15, 4.0)  # room for the softness
     f = 0.5 * MAP_SIZE / extent
     K = np.array([[f, 0, (MAP_SIZE - 1) / 2], [0, f, (MAP_SIZE - 1) / 2], [0, 0, 1.0]])
     pixel, depth, _ = visible_pixels(seen, triangles, K, MAP_SIZE, MAP_SIZE)

@@ -99,28 +99,33 @@ def _outdoor_light(rng: np.random.Generator) -> Lighting:
     sky = np.array([0.75, 0.85, 1.0]) * rng.uniform(0.25, 0.55) * (1.8 if overcast else 1.0)
     ground = np.array([0.9, 0.85, 0.75]) * rng.uniform(0.08, 0.25)
     lamp = Light(150.0 * towards, sun, 150.0, 5.0 if overcast else 0.8)
-    zenith = Light(np.array([0, 0, 40.0]), 0.45 * sky, 40.0, 14.0)
-    return Lighting((lamp, zenith), 0.6 * sky, ground)
+    return Lighting((lamp, _overhead(np.zeros(2), 0.75 * sky)), 0.45 * sky, ground)
+
+
+def _overhead(place: NDArray[np.float64], colour: NDArray[np.float64]) -> Light:
+    """Make the part of the ambient light that people standing on a floor keep from it."""
+    return Light(np.array([*place, 40.0]), colour, 40.0, 6.0)
 
 
 def _indoor_light(rng: np.random.Generator, room: NDArray[np.float64], height: float) -> Lighting:
     """Make one to three lamps, or a window's light, in a room that spans ``room`` (2, 2)."""
     lights = []
     warm = np.array([1.0, rng.uniform(0.8, 1.0), rng.uniform(0.6, 1.05)])
-    for _ in range(int(rng.choice([1, 2, 3], p=[0.4, 0.4, 0.2]))):
+    for _ in range(int(rng.choice([1, 2], p=[0.55, 0.45]))):
         place = rng.uniform(room[0] * 0.7, room[1] * 0.7)
         tall = rng.uniform(0.75, 0.97) * height
         colour = warm * rng.uniform(0.25, 0.8)
         lights.append(
             Light(np.array([*place, tall]), colour, rng.uniform(2.0, 4.0), rng.uniform(1.5, 6))
         )
-    if rng.random() < 0.4:
+    if rng.random() < 0.3:
         side = rng.uniform(-np.pi, np.pi)
         place = 12 * np.array([np.cos(side), np.sin(side), rng.uniform(0.3, 0.8)])
         day = np.array([0.85, 0.95, 1.1]) * rng.uniform(0.2, 0.8)
         lights.append(Light(place, day, 12.0, 7.0))
     sky = warm * rng.uniform(0.15, 0.4)
-    return Lighting(tuple(lights), sky, sky * rng.uniform(0.4, 0.9))
+    lights.append(_overhead(room.mean(0), 0.5 * sky))
+    return Lighting(tuple(lights), 0.6 * sky, sky * rng.uniform(0.4, 0.9))
 
 
 def sample_scenery(
