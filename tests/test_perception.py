@@ -80,6 +80,13 @@ def test_parameters_reach_both_from_the_next_picture_on(estimator):
     assert perception.tracker.parameters.memory == Parameters().tracking.memory
 
 
+def test_bad_numbers_are_counted_wherever_they_are_found(estimator):
+    perception = Perception(estimator)
+    estimator.num_rejected = 2
+    perception.tracker.num_rejected = 3
+    assert perception.num_rejected == 5
+
+
 def test_reset_forgets_everybody_before_the_next_picture(estimator):
     tracker = Tracker(seed=0)
     perception = Perception(estimator, tracker=tracker)

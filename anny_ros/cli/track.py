@@ -78,12 +78,21 @@ def run(arguments: argparse.Namespace) -> int:
         perception = Perception(estimator, parameters)
         job = _Job(source, perception, tracks, overlay, recording)
         interrupted = job.run(arguments.max_frames, arguments.quiet)
-    for sentence in source.warnings:
+    for sentence in [*source.warnings, *_rejected(perception.num_rejected)]:
         print(f'anny-ros track: {sentence}', file=sys.stderr)
     if interrupted or not arguments.quiet:
         start = 'interrupted: ' if interrupted else ''
         print(f'{start}{job.summary()}; wrote {arguments.output}', file=sys.stderr)
     return 130 if interrupted else 0
+
+
+def _rejected(num_people: int) -> list[str]:
+    if not num_people:
+        return []
+    return [
+        f'{num_people} times somebody was left out because of numbers that are not finite; try '
+        '--set inference.dtype=float32'
+    ]
 
 
 @dataclass

@@ -133,7 +133,7 @@ class SingleShotEstimator(Estimator):
         people = self._placed(parts, camera)
         self.num_rejected += people.found.num_rejected
         rows = self._selected(people, views, camera)
-        watch.lap('decode')
+        watch.lap('people')
         found, translation = people.found[rows], people.translation[rows]
         focal = np.array([on_canvas.K[0, 0] for on_canvas in cameras])[people.view[rows]]
         detections = assemble_detections(

@@ -77,6 +77,12 @@ def inference_status(
     if report.new_failed:
         level = _ERROR
         message = f'work on pictures fails: {report.failure}'
+    elif report.new_rejected_people:
+        level = _WARN
+        message = (
+            'people are left out because the model gives numbers that are not finite: set '
+            'inference.dtype to float32'
+        )
     elif report.rate != report.rate:  # NaN
         message = 'no picture to work on'
     values: dict[str, object] = {
@@ -84,6 +90,7 @@ def inference_status(
         'backend': backend,
         'rate [Hz]': f'{report.rate:.2f}',
         'failed': report.failed,
+        'people left out (numbers not finite)': report.rejected_people,
         'age of results, mean [ms]': f'{report.age_mean_ms:.1f}',
         'age of results, max [ms]': f'{report.age_max_ms:.1f}',
     }

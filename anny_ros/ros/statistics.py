@@ -21,6 +21,9 @@ class Report:
         Since activation: pictures worked on; unusable; on which the model failed; jumps of time.
     new_rejected, new_failed : int
         Of these, since the last report.
+    rejected_people, new_rejected_people : int
+        People who were left out because of numbers that are not finite, since activation and
+        since the last report.
     fault, failure : str
         What was wrong with the newest unusable picture and failed inference; empty: nothing yet.
     rate : float, Hz
@@ -42,6 +45,8 @@ class Report:
     resets: int
     new_rejected: int
     new_failed: int
+    rejected_people: int
+    new_rejected_people: int
     fault: str
     failure: str
     rate: float
@@ -62,6 +67,7 @@ class _Interval:
     pictures: int = 0
     rejected: int = 0
     failed: int = 0
+    rejected_people: int = 0
     stage_sum: dict[str, float] = field(default_factory=dict)
     stage_max: dict[str, float] = field(default_factory=dict)
     age_sum: float = 0.0
@@ -74,6 +80,7 @@ class Statistics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._processed = self._rejected = self._failed = self._resets = 0
+        self._rejected_people = 0
         self._fault = self._failure = self._frame_id = self._camera_source = ''
         self._people: dict[str, int] = {}
         self._stamp: float | None = None
@@ -89,17 +96,20 @@ class Statistics:
         stages_ms: Mapping[str, float],
         age_ms: float,
         people: dict[str, int],
+        rejected_people: int,
         reset: bool,
     ) -> None:
         """Count a picture whose result was published."""
         with self._lock:
             self._processed += 1
             self._resets += reset
+            self._rejected_people += rejected_people
             self._frame_id, self._camera_source, self._people = frame_id, camera_source, people
             self._stamp_stands_still = stamp == self._stamp
             self._stamp = stamp
             interval = self._interval
             interval.pictures += 1
+            interval.rejected_people += rejected_people
             for name, spent in stages_ms.items():
                 interval.stage_sum[name] = interval.stage_sum.get(name, 0.0) + spent
                 interval.stage_max[name] = max(interval.stage_max.get(name, 0.0), spent)
@@ -133,6 +143,8 @@ class Statistics:
                 resets=self._resets,
                 new_rejected=interval.rejected,
                 new_failed=interval.failed,
+                rejected_people=self._rejected_people,
+                new_rejected_people=interval.rejected_people,
                 fault=self._fault,
                 failure=self._failure,
                 rate=count / seconds if count else math.nan,

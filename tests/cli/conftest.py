@@ -36,6 +36,7 @@ class FakeEstimator:
     name = 'fake'
     backend = 'none'
     body = BoxBody()
+    num_rejected = 0
     fails_at: tuple[int, type[BaseException]] | None = None
 
     @classmethod
@@ -66,6 +67,8 @@ class FakeEstimator:
 
 class FakeTracker:
     """The first person is TRACKED, the second OCCLUDED; nobody in the second picture."""
+
+    num_rejected = 0
 
     def __init__(self, parameters=None):
         self.count = 0

@@ -131,6 +131,12 @@ def test_rerun_recording(estimator, video, tmp_path):
     assert left_over(tmp_path) == []
 
 
+def test_bad_numbers_are_told(estimator, video, tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(estimator, 'num_rejected', 4)
+    assert main(['track', str(video), '--output', str(tmp_path / 't.jsonl'), '--quiet']) == 0
+    assert_one_line(capfd, '4 times somebody was left out', 'inference.dtype=float32')
+
+
 def test_progress_and_summary_go_to_standard_error(estimator, video, tmp_path, capfd):
     assert main(['track', str(video), '-o', str(tmp_path / 't.jsonl')]) == 0
     out, err = capfd.readouterr()

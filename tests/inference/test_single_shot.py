@@ -237,7 +237,7 @@ def test_points_outside_of_the_picture_are_not_trusted(estimator, network):
 
 def test_time_is_told_by_stage(estimator):
     timings = estimator(frame()).timings_ms
-    assert list(timings) == ['preprocess', 'network', 'decode', 'body']
+    assert list(timings) == ['preprocess', 'network', 'people', 'body']
     assert all(ms >= 0 for ms in timings.values())
 
 

@@ -89,7 +89,13 @@ def test_a_slow_model_drops_and_counts_and_works_on_the_newest(graph, make):
 
     work.mailbox.put = noted_put
     pipeline._perception.estimator = type(
-        'Watched', (), {'__call__': lambda _, frame: estimator(frame), 'body': graph.body}
+        'Watched',
+        (),
+        {
+            '__call__': lambda _, frame: estimator(frame),
+            'body': graph.body,
+            'num_rejected': 0,
+        },
     )()
     dropped_before = answered_before = 0
     for _ in range(ATTEMPTS):

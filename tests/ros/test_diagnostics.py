@@ -17,7 +17,9 @@ OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.E
 IMAGE = 'sensor_msgs/msg/Image'
 
 
-def statistics_of(num_pictures=1, camera_source='camera_info', same_stamp=False):
+def statistics_of(
+    num_pictures=1, camera_source='camera_info', same_stamp=False, rejected_people=0
+):
     statistics = Statistics()
     for index in range(num_pictures):
         statistics.picture_processed(
@@ -27,6 +29,7 @@ def statistics_of(num_pictures=1, camera_source='camera_info', same_stamp=False)
             stages_ms={'decode': 1.0 + index, 'total': 10.0 + index},
             age_ms=20.0 + index,
             people={'tracked': 2, 'lost': 1},
+            rejected_people=rejected_people,
             reset=False,
         )
     return statistics
@@ -109,6 +112,17 @@ def test_failing_inference():
     status = inference_status('anny', 'm', 'b', 'cpu', statistics.report(1.0))
     assert status.level == ERROR
     assert 'out of memory' in status.message
+
+
+def test_numbers_that_are_not_finite_are_told_while_they_come():
+    statistics = statistics_of(2, rejected_people=3)
+    status = inference_status('anny', 'm', 'b', 'cpu', statistics.report(1.0))
+    assert status.level == WARN
+    assert 'set inference.dtype to float32' in status.message
+    status = inference_status('anny', 'm', 'b', 'cpu', statistics.report(1.0))
+    assert status.level == OK
+    values = {pair.key: pair.value for pair in status.values}
+    assert values['people left out (numbers not finite)'] == '6'
 
 
 def test_no_picture_in_an_interval():
