@@ -210,6 +210,11 @@ class TrackingParameters:
         maximum=60.0,
         dynamic=True,
     )
+    frame: str = _declare(
+        '',
+        'Frame that stands still (odom, say): people are tracked in it and velocities are '
+        'relative to it, whatever the robot does. TF must know it; empty: the camera stands still.',
+    )
 
 
 @dataclass(frozen=True)
@@ -235,6 +240,15 @@ class TfParameters:
     """Frames of people."""
 
     enable: bool = _declare(True, 'Broadcast a frame body_<id> for each person.', dynamic=True)
+    prediction_horizon: float = _declare(
+        0.0,
+        'Broadcast where people will be so much after the picture, with that later stamp; '
+        '0: where they were in it.',
+        unit='s',
+        minimum=0.0,
+        maximum=1.0,
+        dynamic=True,
+    )
     joints: str = _declare(
         'none',
         'Also broadcast frames of joints: none, rep155 (the links of its human description, for '

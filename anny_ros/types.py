@@ -407,8 +407,12 @@ class Scene:
         How sure it is that this is the same person as before, 0..1.
     age, time_since_observed : (N,), float64, seconds
     velocity : (N, 3), float32, metres per second
-        Of the pelvis, along the axes of the optical frame.
+        Of the pelvis, along the axes of the optical frame at this stamp. Relative to the world if
+        the camera's pose in it was known (``world_from_camera``), so that people who stand have
+        none while the robot drives; else relative to the camera.
     velocity_covariance : (N, 3, 3), float32
+    world_from_camera : (4, 4), float64, or None
+        Pose of the optical frame at this stamp in the world that does not move; None: not known.
     reset : bool
         Time jumped back (or the layout of rows changed), so every earlier track was dropped
         before this picture.
@@ -432,11 +436,13 @@ class Scene:
     velocity: FloatArray
     velocity_covariance: FloatArray
     reset: bool = False
+    world_from_camera: FloatArray | None = None
 
     def __post_init__(self) -> None:
         for f in fields(self):
             value = getattr(self, f.name)
-            if isinstance(value, (np.ndarray, tuple)) and len(value) != len(self.humans):
+            rows = isinstance(value, (np.ndarray, tuple)) and f.name != 'world_from_camera'
+            if rows and len(value) != len(self.humans):
                 raise ValueError(
                     f'{f.name} must have {len(self.humans)} rows like humans, got {len(value)}'
                 )

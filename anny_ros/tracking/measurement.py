@@ -28,12 +28,12 @@ STDDEV_RANGE = (0.005, 1.0)
 # instance; others rest on the stature.
 MEASURED_BELOW = 0.5
 # Of the variance of a stature, the share that changes from moment to moment; the rest is bias.
-WANDER_SHARE = 0.35
+WANDER_SHARE = 0.2
 # The same of the variance of a distance beyond what it has from the stature.
 OWN_WANDER_SHARE = 0.5
 # Least errors of the logarithms of distance and of stature beside what they have in common: how
 # well a body fits the picture, and rounding.
-FIT_STDDEV = 0.02
+FIT_STDDEV = 0.03
 STATURE_FIT_STDDEV = 0.005
 # Of the logarithm of a stature that nobody measured: anything.
 UNKNOWN_VARIANCE = 1e4

@@ -47,7 +47,7 @@ FADE_RATE = 0.5
 BIAS_DRIFT, STATURE_DRIFT = 2e-6, 1e-5
 # Errors of the known motion of the camera, as shares of a step's angle and way.
 TURN_ERROR, WAY_ERROR = 0.02, 0.03
-CORRELATION_TIME = 0.4
+CORRELATION_TIME = 0.25
 MAX_CORRELATION = 1e4
 # Innovations of distance and stature above this many standard deviations are trusted less.
 OUTLIER = 2.0

@@ -28,9 +28,13 @@ MAX_DEPTH_SHIFT = 0.1
 
 
 def make_scene(
-    tracks: Tracks, detections: Detections, parameters: TrackingParameters, reset: bool
+    tracks: Tracks,
+    detections: Detections,
+    parameters: TrackingParameters,
+    reset: bool,
+    pose: Float64Array | None,
 ) -> Scene:
-    """Show who is alive at the stamp of the picture."""
+    """Show who is alive at the stamp of the picture, seen from a ``pose`` of the camera."""
     stamp = detections.stamp
     states = tracks.states(stamp, parameters)
     shown = (states != TrackState.TENTATIVE) | (tracks.last_seen >= stamp)
@@ -70,6 +74,7 @@ def make_scene(
         velocity=velocity.astype(np.float32),
         velocity_covariance=velocity_covariance.astype(np.float32),
         reset=reset,
+        world_from_camera=pose,
     )
 
 

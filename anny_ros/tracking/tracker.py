@@ -157,7 +157,7 @@ class Tracker:
         tracks = tracks.take(seen | tracks.alive(stamp, self.parameters))
         self._tracks, self._stamp, self._camera = tracks, stamp, detections.camera
         self._pose = pose
-        scene = make_scene(tracks, detections, self.parameters, reset)
+        scene = make_scene(tracks, detections, self.parameters, reset, pose)
         present = np.isin(scene.states, (TrackState.TRACKED, TrackState.OCCLUDED))
         self._expected = scene.humans.bbox[present]
         return scene
