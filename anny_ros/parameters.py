@@ -213,7 +213,8 @@ class TrackingParameters:
     frame: str = _declare(
         '',
         'Frame that stands still (odom, say): people are tracked in it and velocities are '
-        'relative to it, whatever the robot does. TF must know it; empty: the camera stands still.',
+        'relative to it, whatever the robot does; TF must know it. Empty: the camera stands '
+        'still.',
     )
 
 
