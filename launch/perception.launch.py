@@ -1,6 +1,6 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Start the perception node, and RViz if it is wanted."""
+"""Start the perception node, and RViz and bridges if they are wanted."""
 
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.conditions import IfCondition
@@ -29,6 +29,7 @@ def perception_node(context: LaunchContext) -> list[Node]:
         for name, (argument, kind) in optional.items()
         if LaunchConfiguration(argument).perform(context)
     }
+    respawn = LaunchConfiguration('respawn').perform(context) == 'true'
     return [
         Node(
             package='anny_ros',
@@ -44,9 +45,24 @@ def perception_node(context: LaunchContext) -> list[Node]:
                 ('camera_info', LaunchConfiguration('camera_info')),
             ],
             ros_arguments=['--log-level', LaunchConfiguration('log_level')],
+            respawn=respawn,
+            respawn_delay=2.0,
             output='screen',
         )
     ]
+
+
+def bridge(executable: str, argument: str, **parameters: ParameterValue) -> Node:
+    """Make a bridge that starts if its argument says so."""
+    return Node(
+        package='anny_ros',
+        executable=executable,
+        name=executable,
+        namespace=LaunchConfiguration('namespace'),
+        parameters=[{'use_sim_time': typed('use_sim_time', bool), **parameters}],
+        condition=IfCondition(LaunchConfiguration(argument)),
+        output='screen',
+    )
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -91,6 +107,29 @@ def generate_launch_description() -> LaunchDescription:
             description='Topic of the intrinsics that belong to the pictures.',
         ),
         DeclareLaunchArgument(
+            'respawn',
+            default_value='false',
+            choices=['true', 'false'],
+            description='Start the node again two seconds after it died.',
+        ),
+        DeclareLaunchArgument(
+            'hri',
+            default_value='false',
+            choices=['true', 'false'],
+            description='Also start hri_bridge (ROS4HRI); needs hri_msgs.',
+        ),
+        DeclareLaunchArgument(
+            'people',
+            default_value='false',
+            choices=['true', 'false'],
+            description='Also start people_bridge (social costmaps); needs people_msgs.',
+        ),
+        DeclareLaunchArgument(
+            'people_frame',
+            default_value='odom',
+            description='Frame of the places that people_bridge sends.',
+        ),
+        DeclareLaunchArgument(
             'log_level',
             default_value='info',
             choices=['debug', 'info', 'warn', 'error', 'fatal'],
@@ -121,4 +160,12 @@ def generate_launch_description() -> LaunchDescription:
         condition=IfCondition(LaunchConfiguration('rviz')),
         output='screen',
     )
-    return LaunchDescription([*arguments, OpaqueFunction(function=perception_node), rviz])
+    return LaunchDescription(
+        [
+            *arguments,
+            OpaqueFunction(function=perception_node),
+            bridge('hri_bridge', 'hri'),
+            bridge('people_bridge', 'people', frame=typed('people_frame', str)),
+            rviz,
+        ]
+    )

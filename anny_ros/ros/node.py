@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 import sys
-import threading
 import traceback
 from typing import Any
 
@@ -20,18 +19,16 @@ from anny_ros.ros.publishers import PUBLISHERS, ScenePublisher
 from anny_ros.ros.reports import Reports
 from anny_ros.ros.services import Services
 from anny_ros.ros.signals import stop_on_signal
+from anny_ros.ros.spinning import spin
 from anny_ros.ros.work import Work
 from anny_ros.tracking import Tracker
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.logging import get_logger
-from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 EstimatorFactory = Callable[[Parameters], Estimator]
 
-_POLL = 0.2  # seconds between two looks at whether a signal came
 _USER_MISTAKE = 2  # exit status
 
 
@@ -197,19 +194,6 @@ def autostart(node: AnnyNode) -> bool:
         return True
     success = TransitionCallbackReturn.SUCCESS
     return node.trigger_configure() == success and node.trigger_activate() == success
-
-
-def spin(node: Node, stop: threading.Event) -> None:
-    """Spin until ``stop`` is set or the ROS context ends."""
-    executor = SingleThreadedExecutor(context=node.context)
-    executor.add_node(node)
-    try:
-        while node.context.ok() and not stop.is_set():
-            executor.spin_once(timeout_sec=_POLL)
-    except ExternalShutdownException:
-        pass
-    finally:
-        executor.shutdown()
 
 
 def main(args: list[str] | None = None) -> int:

@@ -1,8 +1,13 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""The launch file, where launch_ros is installed; the files that it and robots load, always."""
+"""Launch files, where launch_ros is installed; the files that they and robots load, always."""
 
+import os
 from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
 from xml.etree import ElementTree
 
 from anny_ros.parameters import Parameters
@@ -12,18 +17,26 @@ import yaml
 ROOT = Path(__file__).parents[2]
 
 
-def test_launch_file_describes_its_arguments():
+ARGUMENTS = {
+    'perception': {
+        'namespace', 'use_sim_time', 'params_file', 'model', 'checkpoint', 'image', 'camera_info',
+        'respawn', 'hri', 'people', 'people_frame', 'log_level', 'rviz', 'autostart',
+    },
+    'two_cameras': {'bridge'},
+    'demo': {'video', 'rviz'},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('name', ARGUMENTS)
+def test_launch_files_describe_their_arguments(name):
     pytest.importorskip('launch_ros')
     from launch.launch_description_sources import PythonLaunchDescriptionSource
 
     from launch import LaunchContext
 
-    source = PythonLaunchDescriptionSource(str(ROOT / 'launch' / 'perception.launch.py'))
+    source = PythonLaunchDescriptionSource(str(ROOT / 'launch' / f'{name}.launch.py'))
     arguments = source.get_launch_description(LaunchContext()).get_launch_arguments()
-    assert {argument.name for argument in arguments} == {
-        'namespace', 'use_sim_time', 'params_file', 'model', 'checkpoint', 'image', 'camera_info',
-        'log_level', 'rviz', 'autostart',
-    }  # fmt: skip
+    assert {argument.name for argument in arguments} >= ARGUMENTS[name]
     assert all(argument.description.endswith('.') or argument.choices for argument in arguments)
 
 
@@ -68,3 +81,39 @@ def test_rviz_shows_our_topics():
         if 'Topic' in display
     }
     assert topics == {'anny/markers', 'anny/overlay'}
+
+
+def test_nav2_example_names_our_topic():
+    config = yaml.safe_load((ROOT / 'config' / 'nav2_people.yaml').read_text())
+    layer = config['local_costmap']['local_costmap']['ros__parameters']['people_layer']
+    assert layer[layer['observation_sources']]['topic'] == '/anny/points'
+    assert config['collision_monitor']['ros__parameters']['people']['topic'] == '/anny/points'
+    page = (ROOT / 'docs' / 'nav2.md').read_text()
+    text = (ROOT / 'config' / 'nav2_people.yaml').read_text()
+    for block in text.split('\n\n')[-2:]:
+        body = '\n'.join(line for line in block.splitlines() if not line.startswith('#'))
+        assert body.strip() in page
+
+
+@pytest.mark.parametrize(
+    ('program', 'ready'),
+    [('perception_node', 'active: waiting'), ('hri_bridge', ''), ('people_bridge', '')],
+)
+def test_sigint_ends_a_program_cleanly_in_five_seconds(program, ready):
+    environment = os.environ | {'PYTHONUNBUFFERED': '1'}
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / 'scripts' / program)],
+        stderr=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+    try:
+        if ready:
+            lines = iter(process.stderr.readline, '')
+            assert any(ready in line for line in lines)
+        else:
+            time.sleep(4)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(5) == 0
+    finally:
+        process.kill()
+        process.stderr.close()

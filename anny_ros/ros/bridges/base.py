@@ -9,8 +9,8 @@ import importlib
 from typing import Any
 
 from anny_ros.errors import AnnyError, ParameterError
-from anny_ros.ros.node import spin
 from anny_ros.ros.signals import stop_on_signal
+from anny_ros.ros.spinning import spin
 from rcl_interfaces.msg import ParameterDescriptor
 import rclpy
 from rclpy.exceptions import InvalidParameterTypeException
