@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 
 BoolArray = NDArray[np.bool_]
 
-# Mean distance of keypoints, over the square root of the smaller box's area, of one person found
-# twice: where nothing but the picture speaks for it; and where their places are the same. Two
-# adults who hug are 0.3 apart or more, a carried child of 1.1 m 0.4 or more.
+# Size is the square root of a box's area. Mean distance of keypoints, over the smaller size, of
+# one person found twice: where nothing but the picture speaks for it; and where their places are
+# the same, if besides the ratio of their sizes is less than a bound. Two adults who hug are 0.3
+# apart or more; a child of 1.1 m before an adult 0.2 or more, with sizes in a ratio of 1.5.
 IMAGE_DISTANCE = 0.1
 SAME_PLACE_DISTANCE = 0.25
+SAME_PLACE_SIZE_RATIO = 1.3
 # Ratio of depths beyond which two people are different (a child in front of an adult).
 IMAGE_DEPTH_RATIO = 1.5
 
@@ -75,9 +77,11 @@ def body_nms(
         Rows to keep, the most certain first.
 
     """
-    apart, size = _apart(keypoints), _smaller(bbox)
-    in_space = _same_place(positions, distance) & ~(apart >= SAME_PLACE_DISTANCE * size)
-    in_picture = (apart < IMAGE_DISTANCE * size) & _similar_depth(positions)
+    apart, size = _apart(keypoints), _sizes(bbox)
+    smaller = np.minimum(size[:, None], size[None])
+    in_space = _same_place(positions, distance) & ~(apart >= SAME_PLACE_DISTANCE * smaller)
+    in_space &= np.maximum(size[:, None], size[None]) < SAME_PLACE_SIZE_RATIO * smaller
+    in_picture = (apart < IMAGE_DISTANCE * smaller) & _similar_depth(positions)
     return _greedy(in_space | in_picture, score)
 
 
@@ -111,8 +115,9 @@ def merge_views(
         Rows to keep, the most certain first.
 
     """
-    apart = _apart(keypoints)
-    near = IMAGE_DISTANCE * _smaller(bbox) + np.hypot(blur[:, None], blur[None])
+    apart, size = _apart(keypoints), _sizes(bbox)
+    near = IMAGE_DISTANCE * np.minimum(size[:, None], size[None])
+    near = near + np.hypot(blur[:, None], blur[None])
     same = (apart < near) & _similar_depth(positions) & (view[:, None] != view[None])
     kept: list[int] = []
     taken: set[tuple[int, int]] = set()  # kept row, and a view that it stands for
@@ -133,10 +138,10 @@ def _apart(keypoints: FloatArray) -> FloatArray:
     return apart
 
 
-def _smaller(bbox: FloatArray) -> FloatArray:
-    """Square root of the area of the smaller of each two boxes, (N, N), pixels."""
-    size = np.sqrt(np.clip(np.prod(bbox[:, 2:] - bbox[:, :2], axis=1), 1.0, None))
-    return np.minimum(size[:, None], size[None])
+def _sizes(bbox: FloatArray) -> FloatArray:
+    """Square roots of the areas of boxes, (N,), pixels."""
+    size: FloatArray = np.sqrt(np.clip(np.prod(bbox[:, 2:] - bbox[:, :2], axis=1), 1.0, None))
+    return size
 
 
 def _same_place(positions: FloatArray, distance: float) -> BoolArray:

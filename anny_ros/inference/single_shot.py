@@ -10,6 +10,7 @@ import math
 from pathlib import Path
 
 from anny_ros.body import BodyModel
+from anny_ros.geometry.boxes import overlap
 from anny_ros.geometry.camera import project
 from anny_ros.inference.assemble import assemble_detections, body_boxes, project_points
 from anny_ros.inference.backends import NetworkBackend
@@ -31,6 +32,11 @@ from anny_ros.types import Camera, Detections, FloatArray, Frame
 import numpy as np
 from numpy.typing import NDArray
 import torch
+
+# Score of a candidate, over the lowest score of a person; and the overlap (intersection over
+# union) of its box with that of a person who it is.
+CANDIDATE_SHARE = 0.25
+SAME_PERSON = 0.5
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ class SingleShotEstimator(Estimator):
         camera = self._camera(frame, raws[0].hfov, views[0])
         cameras = [view.camera(camera) for view in views]
         parts = [
-            find_people(raw, on_canvas, self.threshold, self.convention)
+            find_people(raw, on_canvas, CANDIDATE_SHARE * self.threshold, self.convention)
             for raw, on_canvas in zip(raws, cameras, strict=True)
         ]
         people = self._placed(parts, camera)
@@ -149,7 +155,9 @@ class SingleShotEstimator(Estimator):
         )
         detections = _distrust_unseen(detections)
         watch.lap('body')
-        return replace(detections, timings_ms=watch.laps_ms)
+        doubtful = people.bbox[people.found.score <= self.threshold]
+        covered = (overlap(doubtful, detections.bbox) > SAME_PERSON).any(axis=1)
+        return replace(detections, candidates=doubtful[~covered], timings_ms=watch.laps_ms)
 
     def _views(self, frame: Frame) -> Sequence[View]:
         """Where to look: the whole picture first."""
@@ -172,7 +180,7 @@ class SingleShotEstimator(Estimator):
         """Pose everybody with the anchor where it was found."""
         found = FoundPeople.concatenate(parts)
         if self.convention.world_aligned_root:
-            found = self._with_local_roots(found)
+            found = self._with_local_rotations(found)
         posed = self.body.pose(torch.as_tensor(found.phenotype), torch.as_tensor(found.rotations))
         joints, landmarks = posed.joint_positions.numpy(), posed.landmarks.numpy()
         name = self.convention.anchor
@@ -189,12 +197,13 @@ class SingleShotEstimator(Estimator):
             body_boxes(joints + offset, landmarks + offset, camera.K),
         )
 
-    def _with_local_roots(self, found: FoundPeople) -> FoundPeople:
-        """Convert the roots' world-aligned rotations E to the root bone's own frame, E Q."""
-        rest = self.body.rest_frames(torch.as_tensor(found.phenotype))[:, 0].numpy()
-        rotations = found.rotations.copy()
-        rotations[:, 0] = rotations[:, 0] @ rest
-        return replace(found, rotations=rotations)
+    def _with_local_rotations(self, found: FoundPeople) -> FoundPeople:
+        """Convert world-aligned rotations E to the bones' own frames; the root's is E Q."""
+        world = torch.as_tensor(found.rotations)
+        local = self.body.local_from_world(torch.as_tensor(found.phenotype), world).float().numpy()
+        if not self.convention.world_aligned_joints:
+            local[:, 1:] = found.rotations[:, 1:]
+        return replace(found, rotations=local)
 
     def _selected(
         self, people: _Placed, views: Sequence[View], camera: Camera
@@ -203,7 +212,7 @@ class SingleShotEstimator(Estimator):
         wanted = self.parameters.detection
         rows: list[NDArray[np.intp]] = []
         for index, view in enumerate(views):
-            mine = people.view == index
+            mine = (people.view == index) & (people.found.score > self.threshold)
             if index > 0:  # whoever is cut off by a window's edge is left to the whole picture
                 mine &= view.shows_whole(people.bbox, camera)
             own = np.flatnonzero(mine)

@@ -196,6 +196,61 @@ def test_the_threshold_may_change_between_pictures(estimator, network):
     assert len(estimator(frame())) == 0
 
 
+def test_who_is_too_doubtful_for_a_row_is_a_candidate(estimator, network):
+    faces = np.array([[-1.0, -0.3, 4.0], [1.0, -0.3, 4.0], [-1.0, -0.3, 4.1], [0, 0, 4.0]])
+    for query, score in enumerate([0.9, 0.3, 0.2, 0.05]):
+        network.place(query, score, faces[query], PREDICTED)
+    d = estimator(frame())
+    np.testing.assert_allclose(d.score, [0.9])
+    assert d.candidates.shape == (1, 4)  # the third is the first again, the fourth nobody
+    estimator.parameters = estimator.parameters.with_values({'detection.threshold': 0.25})
+    assert len(estimator(frame()).candidates) == 0
+    np.testing.assert_allclose(estimator(frame()).bbox[1], d.candidates[0], rtol=1e-5)
+
+
+def test_the_threshold_is_the_model_s_own_unless_given(estimator, network):
+    network.place(0, 0.41, np.array([0.5, 0, 3.0]), PREDICTED)
+    network.place(1, 0.39, np.array([-0.5, 0, 3.0]), PREDICTED)
+    assert Parameters().detection.threshold < 0
+    assert estimator.threshold == 0.4
+    assert len(estimator(frame())) == 1
+    estimator.parameters = estimator.parameters.with_values({'detection.threshold': 0.0})
+    assert len(estimator(frame())) == 2
+    network.model = 'multihmr1_anny'
+    assert SingleShotEstimator(network).threshold == 0.3
+
+
+@pytest.mark.parametrize(
+    ('age', 'offset', 'turn'),
+    [(0.75, (0.0, 0.0, 0.22), math.pi), (0.75, (0.22, 0.0, 0.0), math.pi),
+     (0.2, (0.1, -0.1, -0.18), 0.0), (0.05, (0.1, -0.1, -0.18), math.pi)],
+    ids=['behind each other', 'side on', 'child', 'infant'],
+)  # fmt: skip
+def test_people_who_hug_or_carry_a_child_are_two(estimator, network, age, offset, turn):
+    """Their roots are closer than the published distance, which takes them for one."""
+    c, s = math.cos(turn), math.sin(turn)
+    about = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+    upright = network.raw.pose[0, :6].reshape(3, 2)
+    network.raw.pose[1, :6] = (about @ upright).reshape(6)
+    network.raw.shape[0, 1], network.raw.shape[1, 1] = 0.7, age
+    roots = np.array([0.2, 0.1, 4.0]) + np.array([(0, 0, 0), offset])
+    off = estimator.parameters.with_values({'detection.image_nms': False})
+    somewhere = np.array([0, 0, 3.0])
+    faces = []
+    for query, root in enumerate(roots):
+        network.raw.confidence[:] = 0
+        network.place(query, 0.9, somewhere, PREDICTED)
+        faces.append(somewhere + root - estimator(frame()).translation[0])
+    for query, score in enumerate([0.9, 0.8]):
+        network.place(query, score, faces[query], PREDICTED)
+    estimator.parameters = off
+    assert len(estimator(frame())) == 1
+    estimator.parameters = off.with_values({'detection.image_nms': True})
+    d = estimator(frame())
+    assert len(d) == 2
+    np.testing.assert_allclose(d.translation, roots, atol=1e-4)
+
+
 def test_doubles_in_space_are_dropped(estimator, network):
     network.place(0, 0.6, np.array([0.0, 0, 3.0]), PREDICTED)
     network.place(1, 0.9, np.array([0.2, 0, 3.0]), PREDICTED)
