@@ -18,10 +18,13 @@ from typing import Any
 
 from anny_ros.body import asset as body_asset
 from anny_ros.body.phenotype import corners
+from anny_ros.body.surface import pack_parts
 from anny_ros.types import PHENOTYPE_NAMES
 import numpy as np
 from numpy.typing import NDArray
 import torch
+
+from training.body_parts import cut
 
 _UNTURNED = (
     'jaw', 'oris', 'levator', 'orbicularis', 'temporalis', 'oculi', 'risorius', 'special',
@@ -36,8 +39,6 @@ _LANDMARK_NAMES = (
 _FACE_CENTRE = 5038  # vertex 5054 of topology anny-full
 _WEIGHT_CUT = 1e-9
 _STATURE_SAMPLES = 4000
-_PART = 512  # vertices: the smaller the fewer shapes, but each part costs some microseconds
-_SHAPE_CUT = 1e-8  # metres
 
 
 def _anny(topology: str) -> Any:
@@ -90,44 +91,10 @@ def _sparse(weights: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np
 
 
 def _rest_at_corners(model: Any) -> NDArray[np.float64]:
-    """Rest vertices of all combinations of phenotype anchors, (360, V, 3)."""
+    """Rest vertices of all corners of the phenotypes, (C, V, 3)."""
     coefficients = _coefficients(model, corners().numpy())
     offsets = np.tensordot(coefficients, _shapes(model, 'blendshapes'), 1)
     return np.asarray(model.template_vertices.numpy() + offsets)
-
-
-def _local_basis(
-    coefficients: NDArray[np.float64], rest: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """
-    Find the shapes that a few vertices really have.
-
-    All reachable shapes are weighted means of those at the corners, so an error there bounds the
-    error everywhere.
-
-    Parameters
-    ----------
-    coefficients : (360, B), of the shared basis, at the corners
-    rest : (360, V, 3), metres
-
-    Returns
-    -------
-    basis : (R, 3 V), mixing : (B, R)
-        As in ``asset.Surface``.
-
-    """
-    planes = rest.transpose(0, 2, 1).reshape(len(rest), -1)
-    centre, mean = coefficients.mean(0), planes.mean(0)
-    u, s, vt = np.linalg.svd(coefficients - centre, full_matrices=False)
-    reached = s > 1e-13 * s[0]
-    u, s, vt = u[:, reached], s[reached], vt[reached]
-    left, size, right = np.linalg.svd(u.T @ (planes - mean), full_matrices=False)
-    rank = int((size > _SHAPE_CUT).sum())  # u, left and right are orthonormal: no error is larger
-    left, right = left[:, :rank][:, ::-1], (size[:, None] * right)[:rank][::-1]
-    mix = vt.T / s @ left  # (B, R - 1)
-    error = np.abs((coefficients - centre) @ mix @ right + mean - planes).max()
-    assert error < 2 * _SHAPE_CUT, f'{error:.1e} m'
-    return np.concatenate([right, mean[None]]), np.pad(mix, ((0, 0), (0, 1))).astype(np.float32)
 
 
 def _surface_arrays(
@@ -138,17 +105,14 @@ def _surface_arrays(
     triangles: NDArray[np.int64],
 ) -> dict[str, NDArray[np.generic]]:
     indices, values = _sparse(weights)
-    parts = [
-        _local_basis(coefficients, rest[:, start : start + _PART])
-        for start in range(0, rest.shape[1], _PART)
-    ]
-    bases, mixing = zip(*parts, strict=True)
-    print(f'{name}: {[len(basis) for basis in bases]} shapes in its parts')
+    parts = cut(coefficients, rest)
+    images = sum(len(part.mirror) for part in parts)
+    print(f'{name}: {[len(part.basis) for part in parts]} shapes, {images} mirrored vertices')
     arrays: dict[str, NDArray[np.generic]] = {
         'triangles': triangles.astype(np.uint16),
         'bone_indices': indices,
         'bone_weights': values,
-        **body_asset.pack_parts(bases, mixing),
+        **pack_parts(parts),
     }
     return {f'{name}.{key}': value for key, value in arrays.items()}
 

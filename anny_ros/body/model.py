@@ -13,6 +13,7 @@ from anny_ros.body import phenotype as shape
 from anny_ros.body.rest_frames import RestFrames
 from anny_ros.body.skeleton import RestBody, Skeleton
 from anny_ros.body.skinning import Skinning
+from anny_ros.body.surface import join_parts, load_surface
 from anny_ros.errors import ModelError
 from anny_ros.types import Detections, FloatArray
 import numpy as np
@@ -69,7 +70,7 @@ class BodyModel:
         self.landmark_names = asset.landmark_names
         self.skeleton = Skeleton(asset, dtype=torch.float64).to(self.device)
         self._frames = RestFrames(asset).to(self.device)
-        self._surface = cache(lambda resolution: body_asset.surface(asset, resolution))
+        self._surface = cache(lambda resolution: load_surface(asset, resolution))
         self._skinning = cache(self._make_skinning)
         self._stature_template = torch.as_tensor(asset.arrays['stature.template']).to(self.device)
         self._stature_basis = torch.as_tensor(asset.arrays['stature.basis']).to(self.device)
@@ -306,7 +307,7 @@ class BodyModel:
     def _make_skinning(self, resolution: str) -> Skinning:
         surface = self._surface(resolution)
         if self.device.type != 'cpu':  # many small steps would only delay a GPU
-            surface = body_asset.join_parts(surface)
+            surface = join_parts(surface)
         return Skinning(surface, len(self.joint_names), self.device)
 
     def _here(self, values: Tensor) -> Tensor:

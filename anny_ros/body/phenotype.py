@@ -102,15 +102,18 @@ def shape_coefficients(phenotype: Tensor, variations: Tensor, projection: Tensor
 
 def corners() -> Tensor:
     """
-    All combinations of anchors, (360, 6), float64, the last phenotype changing fastest.
+    All combinations of anchors within 0..1, (288, 6), float64, the last phenotype fastest.
 
     A blend shape counts with a product of at most one weight of each phenotype, and the weights
     of a phenotype sum to 1. So whatever is linear in the coefficients is, for any phenotype, a
     weighted mean of its values at these corners: they bound it and they determine it.
     """
-    return torch.cartesian_prod(
-        *(torch.tensor(anchors, dtype=torch.float64) for anchors in _ANCHORS.values())
-    )
+    return torch.cartesian_prod(*(torch.tensor(a, dtype=torch.float64) for a in _reachable()))
+
+
+def _reachable() -> list[tuple[float, ...]]:
+    """Anchors of each phenotype within 0..1; Anny's newborns, younger than age 0, are outside."""
+    return [tuple(a for a in anchors if a >= 0.0) for anchors in _ANCHORS.values()]
 
 
 class ShapeSpace(torch.nn.Module):
@@ -135,7 +138,7 @@ class ShapeSpace(torch.nn.Module):
 
     def __init__(self, variations: Tensor, projection: Tensor, dtype: torch.dtype) -> None:
         super().__init__()
-        anchors = list(_ANCHORS.values())
+        anchors = _reachable()
         self._counts = [len(a) for a in anchors]
         # hat weights of all phenotypes at once: base + r @ rise, which says [1, r] - [r, 0]
         column = [i for i, count in enumerate(self._counts) for _ in range(count - 1)]
@@ -161,7 +164,7 @@ class ShapeSpace(torch.nn.Module):
         Parameters
         ----------
         phenotype : Tensor, (N, 6)
-            Values beyond the anchors are clamped to them.
+            Clamped to 0..1.
 
         Returns
         -------

@@ -4,18 +4,30 @@
 
 from __future__ import annotations
 
-from anny_ros.body.asset import Surface
+from dataclasses import dataclass
+
+from anny_ros.body.surface import Surface
 import numpy as np
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Vertices from ``start`` on: points of a part, the first (None) or others, and weights."""
+
+    start: int
+    count: int
+    points: Tensor | None  # (V',), int64
+    weights: Tensor  # (J', V')
 
 
 class Skinning:
     """
     A surface over the shape basis, skinned to J joints.
 
-    The surface is worked off part by part. A part has a shape basis of its own and needs only the
-    few joints that move it, and whatever lies between its shape and the result stays in a core's
+    The surface is worked off part by part: each has a shape basis of its own, only few joints move
+    it or its mirror image, and whatever lies between its shape and the result stays in a core's
     cache. Vertices are planes (3, V): two products of matrices, then multiply-adds over
     contiguous rows.
 
@@ -28,25 +40,36 @@ class Skinning:
     """
 
     def __init__(self, surface: Surface, num_joints: int, device: torch.device) -> None:
-        bases = surface.bases
-        self._ranks = [len(basis) for basis in bases]
-        self._sizes = [basis.shape[1] // 3 for basis in bases]
         weights = np.zeros((surface.num_vertices, num_joints), np.float32)
         np.put_along_axis(weights, surface.bone_indices, surface.bone_weights, 1)
-        by_part = np.split(weights, np.cumsum(self._sizes)[:-1])
-        joints = [np.flatnonzero(part.any(0)) for part in by_part]
-        self._num_joints = [len(j) for j in joints]
-        self._centre = torch.as_tensor(surface.centre).to(device)
-        self._mixing = torch.as_tensor(np.concatenate(surface.mixing, 1)).to(device)
+        self._num_vertices = surface.num_vertices
+        self._parts = []
+        joints, signs = [], []
+        for part in surface.parts:
+            blocks = []
+            for start, points, sign in (
+                (part.start, None, 1.0),
+                (part.mirror_start, torch.as_tensor(part.mirror).to(device), -1.0),
+            ):
+                count = part.count if points is None else len(points)
+                if count:
+                    rows = weights[start : start + count]
+                    moved_by = np.flatnonzero(rows.any(0))
+                    columns = torch.as_tensor(np.ascontiguousarray(rows[:, moved_by].T))
+                    blocks.append(_Block(start, count, points, columns.to(device)))
+                    joints.append(moved_by)
+                    signs.append(np.full(len(moved_by), sign, np.float32))
+            self._parts.append((torch.as_tensor(part.basis).to(device), blocks))
+        mixing = np.concatenate([part.mixing for part in surface.parts], 1)
+        self._mixing = torch.as_tensor(mixing).to(device)
+        self._ranks = [len(part.basis) for part in surface.parts]
         last = torch.zeros(sum(self._ranks))
         last[np.cumsum(self._ranks) - 1] = 1.0
         self._last = last.to(device)
+        self._centre = torch.as_tensor(surface.centre).to(device)
         self._joints = torch.as_tensor(np.concatenate(joints)).to(device)
-        self._bases = [torch.as_tensor(basis).to(device) for basis in bases]  # (R, 3 V)
-        self._weights = [
-            torch.as_tensor(np.ascontiguousarray(part[:, moved_by].T)).to(device)  # (J', V)
-            for part, moved_by in zip(by_part, joints, strict=True)
-        ]
+        self._signs = torch.as_tensor(np.concatenate(signs)).to(device)
+        self._num_joints = [len(j) for j in joints]
 
     def __call__(self, coefficients: Tensor, transforms: Tensor) -> Tensor:
         """
@@ -65,22 +88,20 @@ class Skinning:
         """
         N = len(coefficients)
         own = torch.addmm(self._last, (coefficients - self._centre).float(), self._mixing)
-        T = transforms.permute(3, 0, 2, 1).flatten(0, 2)  # (4 N 3, J)
-        T = T.index_select(1, self._joints)
-        out = transforms.new_empty(N, sum(self._sizes), 3)
-        parts = zip(
-            own.split(self._ranks, 1),
-            T.split(self._num_joints, 1),
-            self._bases,
-            self._weights,
-            out.transpose(1, 2).split(self._sizes, 2),
-            strict=True,
-        )
-        for c, T_part, basis, weights, planes in parts:
-            size = planes.shape[2]
-            rest = torch.mm(c, basis).view(N, 3, 1, size)
-            blended = torch.mm(T_part, weights).view(4, N, 3, size)
-            x, y, z = rest.unbind(1)
-            by_x, by_y, by_z, moved = blended.unbind()
-            planes.copy_(moved.addcmul_(by_x, x).addcmul_(by_y, y).addcmul_(by_z, z))
+        T = transforms.permute(3, 0, 2, 1).flatten(0, 2).index_select(1, self._joints)
+        T[: 3 * N] *= self._signs  # (4 N 3, sum of J'); the x of mirror images is negative
+        by_block = iter(T.split(self._num_joints, 1))
+        out = transforms.new_empty(N, self._num_vertices, 3)
+        planes = out.transpose(1, 2)
+        for c, (basis, blocks) in zip(own.split(self._ranks, 1), self._parts, strict=True):
+            rest = torch.mm(c, basis).view(N, 3, basis.shape[1] // 3)
+            for block in blocks:
+                points = rest[..., : block.count]
+                if block.points is not None:
+                    points = rest.index_select(2, block.points)
+                x, y, z = points.unsqueeze(2).unbind(1)  # (N, 1, V')
+                blended = torch.mm(next(by_block), block.weights).view(4, N, 3, block.count)
+                by_x, by_y, by_z, moved = blended.unbind()
+                moved.addcmul_(by_x, x).addcmul_(by_y, y).addcmul_(by_z, z)
+                planes[..., block.start : block.start + block.count] = moved
         return out

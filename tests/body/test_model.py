@@ -3,10 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from anny_ros.body import asset as body_asset
 from anny_ros.body import BodyModel
 from anny_ros.body.phenotype import age_value
 from anny_ros.body.skinning import Skinning
+from anny_ros.body.surface import join_parts, load_surface
 from anny_ros.errors import ModelError
 from anny_ros.types import Camera, Detections
 import numpy as np
@@ -54,10 +54,11 @@ def test_results_stay_as_they_are(body, random_rotations, detections_of):
         assert first.dtype == np.float32
 
 
-def test_parts_joined_are_the_same_surface(body):
-    surface = body_asset.surface(body.asset, 'coarse')
-    joined = body_asset.join_parts(surface)
-    assert len(surface.bases) > len(joined.bases) == 1
+@pytest.mark.parametrize('resolution', ['full', 'coarse'])
+def test_parts_joined_are_the_same_surface(body, resolution):
+    surface = load_surface(body.asset, resolution)
+    joined = join_parts(surface)
+    assert len(surface.parts) > len(joined.parts) == 1
     generator = torch.Generator().manual_seed(0)
     c = body.skeleton.coefficients(torch.rand(9, 6, generator=generator))
     T = torch.randn(9, 74, 3, 4, generator=generator)
@@ -119,7 +120,7 @@ def test_wrong_files_and_names_end_in_a_sentence(body, tmp_path):
         BodyModel.load(broken)
     with pytest.raises(ModelError, match="no device 'toaster' here; take cpu"):
         BodyModel.load(device='toaster')
-    arrays = {k: v for k, v in body.asset.arrays.items() if k != 'full.parts'}
+    arrays = {k: v for k, v in body.asset.arrays.items() if k != 'full.mirror'}
     older = BodyModel(replace(body.asset, arrays=arrays))
     with pytest.raises(ModelError, match='another version of anny_ros; reinstall'):
         older.num_vertices('full')

@@ -21,13 +21,14 @@ def definition(body):
 @given(phenotype=st.lists(st.floats(-0.5, 1.5), min_size=6, max_size=6))
 def test_interpolation_between_corners_is_the_definition(body, definition, phenotype):
     p = torch.tensor([phenotype], dtype=torch.float64)
-    torch.testing.assert_close(body.skeleton.coefficients(p), definition(p), rtol=0, atol=1e-13)
+    expected = definition(p.clamp(0.0, 1.0))
+    torch.testing.assert_close(body.skeleton.coefficients(p), expected, rtol=0, atol=1e-13)
 
 
 def test_corners_are_themselves(body, definition):
     found = body.skeleton.coefficients(corners())
     torch.testing.assert_close(found, definition(corners()), rtol=0, atol=1e-13)
-    assert len(corners().unique(dim=0)) == 360
+    assert len(corners().unique(dim=0)) == 288
 
 
 def test_single_precision_and_gradients(body):
