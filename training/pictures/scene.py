@@ -252,12 +252,47 @@ def sample_picture(
     Picture
 
     """
-    body = studio.body
     camera, tall = _sample_camera(rng)
     people = pool.draw(int(rng.choice(_COUNTS, p=_COUNT_SHARES)))
     phenotype = np.array([f.phenotype for _, f in people], np.float32).reshape(-1, 6)
-    statures = body.stature(phenotype)
+    statures = studio.body.stature(phenotype)
     places = _place_people(statures, camera, tall, rng)
+    return photograph(studio, people, places, camera, tall, materials, rng)
+
+
+def photograph(
+    studio: Studio,
+    people: list[tuple[int, Figure]],
+    places: NDArray[np.float64],
+    camera: Camera,
+    tall: float,
+    materials: Materials,
+    rng: np.random.Generator,
+) -> Picture:
+    """
+    Render one picture of given people at given places, in poses and surroundings drawn at random.
+
+    Parameters
+    ----------
+    studio : Studio
+    people : list of N (int, Figure)
+        Identity number and figure of each; the camera is pitched so that the first is in view.
+    places : ndarray, (N, 2), metres
+        On the floor, right of and ahead of the camera.
+    camera : Camera
+    tall : float, metres
+        Height of the camera.
+    materials : Materials
+    rng : Generator
+
+    Returns
+    -------
+    Picture
+
+    """
+    body = studio.body
+    phenotype = np.array([f.phenotype for _, f in people], np.float32).reshape(-1, 6)
+    statures = body.stature(phenotype)
     sampled = [sample_pose(studio.motions, studio.pack, body.joint_names, rng) for _ in people]
     E = np.array([e for e, _ in sampled]).reshape(-1, len(body.joint_names), 3, 3)
     posed = pose_bodies(body, phenotype, E, np.zeros((len(people), 3)))
