@@ -247,6 +247,7 @@ class Detections:
     stature, stature_stddev : (N,), metres
         Height of the body standing upright, and its standard deviation.
     age_years : (N,), years
+        From 18 on it means an adult and no more.
     minor_probability : (N,)
         Probability of being under 18 years, 0..1.
     appearance : (N, A)
