@@ -100,7 +100,7 @@ class Motions:
         return np.arange(self.start[clip], self.start[clip + 1])
 
 
-def _origin(name: str, text: str) -> str:
+def recording(name: str, text: str) -> str:
     """Name of the recording that a procedural clip was made from, else the clip's own."""
     found = re.search(r'from (\S+?)\[', text)
     return found.group(1) if found else name
@@ -123,7 +123,7 @@ def load_motions(folder: Path, split: str) -> Motions:
     joints = [body.joint_names.index(n) if n in body.joint_names else -1 for n in names]
     other = [n[:-1] + {'L': 'R', 'R': 'L'}[n[-1]] if n[-2] == '.' else n for n in names]
     start = a['clip_start'].astype(np.int64)
-    origins = map(_origin, a['clip_name'], a['clip_text'])
+    origins = map(recording, a['clip_name'], a['clip_text'])
     clips = np.flatnonzero([in_split(o, split) for o in origins])
     clip = np.repeat(np.arange(len(start) - 1), np.diff(start))
     weight = np.where(a['diverse'], 1.0, 0.05) * np.isin(clip, clips)
