@@ -137,6 +137,32 @@ def rotmat_to_rot6d(rotmat: ArrayLike) -> Float64Array:
     return np.ascontiguousarray(m[..., :2]).reshape(*m.shape[:-2], 6)  # (..., 6)
 
 
+def rotmat_to_ray(ray: ArrayLike) -> Float64Array:
+    """
+    Make the smallest rotations that take +z to rays.
+
+    Parameters
+    ----------
+    ray : array, (..., 3)
+        Of any length; not along -z.
+
+    Returns
+    -------
+    ndarray, (..., 3, 3), float64
+
+    Notes
+    -----
+    Rodrigues' formula about z x ray, with 1 - cos = sin^2 / (1 + cos).
+
+    """
+    d = _checked(ray, (3,), 'ray')
+    with np.errstate(invalid='ignore', divide='ignore'):
+        a, b, c = np.moveaxis(d / np.linalg.norm(d, axis=-1, keepdims=True), -1, 0)
+        k = 1 / (1 + c)
+        rows = [[1 - a * a * k, -a * b * k, a], [-a * b * k, 1 - b * b * k, b], [-a, -b, c]]
+        return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
 def rotmat_from_matrix(matrix: ArrayLike) -> Float64Array:
     """Return the rotations nearest (least squares) to matrices (..., 3, 3)."""
     u, _, vt = np.linalg.svd(_checked(matrix, (3, 3), 'matrix'))

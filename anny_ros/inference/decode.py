@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from anny_ros.geometry.camera import backproject, Letterbox
+from anny_ros.geometry.rotations import rotmat_to_ray
 from anny_ros.inference.backends import RawPeople
 from anny_ros.model.pose import joint_rotations, MULTIHMR2, PersonConvention
 from anny_ros.types import Camera, CameraSource, FloatArray, PHENOTYPE_NAMES
@@ -37,7 +38,7 @@ class FoundPeople:
     score : ndarray, (N,), float32
     phenotype : ndarray, (N, 6), float32
     rotations : ndarray, (N, 74, 3, 3), float32
-        Each joint in its own rest frame; row 0 is in the optical frame.
+        As the network's convention has them; row 0 is in the optical frame.
     anchor : ndarray, (N, 3), float64, metres
         Where the anchor of the network's convention is (Multi-HMR 2: ``face_centre``), optical
         frame.
@@ -116,7 +117,7 @@ def find_people(
     threshold : float
         Confidence must be greater than this.
     convention : PersonConvention
-        Of the network; a world-aligned root is handed on as it is.
+        Of the network; world-aligned rotations are handed on as they are.
 
     Returns
     -------
@@ -144,10 +145,13 @@ def _decoded(
     anchor = backproject(raw.location[kept] - 0.5, depth, canvas.K)  # (N, 3)
     appearance = raw.appearance[kept].astype(np.float64)
     length = np.linalg.norm(appearance, axis=1, keepdims=True)
+    rotations = joint_rotations(raw.pose[kept], convention.turned_bones)
+    if convention.root_along_ray:
+        rotations[:, 0] = rotmat_to_ray(anchor) @ rotations[:, 0]
     return FoundPeople(
         score=raw.confidence[kept],
         phenotype=raw.shape[kept, : len(PHENOTYPE_NAMES)],
-        rotations=joint_rotations(raw.pose[kept], convention.turned_bones),
+        rotations=rotations,
         anchor=anchor,
         appearance=(appearance / np.maximum(length, 1e-12)).astype(np.float32),
     )

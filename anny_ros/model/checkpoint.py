@@ -3,8 +3,8 @@
 """
 Loading weights: every tensor of a network that we know, or a short report of what does not fit.
 
-Which network it is follows from the names and shapes in the file: Multi-HMR 2 or Multi-HMR v1 for
-Anny bodies.
+Which network it is follows from the names and shapes in the file: Multi-HMR 2, Multi-HMR v1 for
+Anny bodies, or our own anny-vit.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import logging
 from pathlib import Path
 
 from anny_ros.errors import ModelError
+from anny_ros.model.anny_vit import AnnyVitNetwork
 from anny_ros.model.checkpoint_file import read_checkpoint
 from anny_ros.model.checkpoint_kind import describe_kind
 from anny_ros.model.heads import FOV_MAX, initial_body_pose
 from anny_ros.model.network import SingleShotNetwork
 from anny_ros.model.position import rope_periods, sine_table
-from anny_ros.model.presets import NetworkConfig, PRESETS
+from anny_ros.model.presets import AnnyVitConfig, NetworkConfig, PRESETS
 from anny_ros.model.v1 import Multihmr1Network, useful_rotations
 from anny_ros.model.v1_config import multihmr1_config, Multihmr1Config
 import torch
@@ -78,6 +79,8 @@ def build_network(config: NetworkConfig, *, device: str = 'cpu') -> SingleShotNe
     with torch.device(device):
         if isinstance(config, Multihmr1Config):
             return Multihmr1Network(config)
+        if isinstance(config, AnnyVitConfig):
+            return AnnyVitNetwork(config)
         return SingleShotNetwork(config)
 
 
@@ -151,6 +154,8 @@ def constant_deviations(network: SingleShotNetwork) -> list[str]:
     A deviation hints at a damaged or differently trained file; it is not an error, because the
     file is right about its own constants.
     """
+    if isinstance(network, AnnyVitNetwork):
+        return []  # it has none but the largest field of view
     decoder, config = network.full_body_decoder, network.config
     table = sine_table(config.grid, config.grid, config.decoder_width)
     pose = initial_body_pose(config.num_bones)

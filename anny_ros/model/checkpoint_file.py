@@ -21,6 +21,7 @@ import warnings
 import zipfile
 
 from anny_ros.errors import ModelError
+from anny_ros.model.packed_weights import unpack_weights
 import torch
 from torch import Tensor
 
@@ -43,7 +44,7 @@ class CheckpointFile:
     Parameters
     ----------
     tensors : dict of str to Tensor
-        With plain names, on the CPU, in memory of their own.
+        With plain names, on the CPU, in memory of their own; packed ones unpacked.
     form : str
         What the file is, in words.
     dtypes : tuple of str
@@ -100,7 +101,8 @@ def read_checkpoint(path: str | Path) -> CheckpointFile:
         )
     own = {name: plain[name] for name in plain if not name.startswith(_FOREIGN_PREFIXES)}
     dtypes = {str(tensor.dtype).removeprefix('torch.') for tensor in own.values()}
-    return CheckpointFile(own, form, tuple(sorted(dtypes)), len(plain) - len(own))
+    num_foreign = len(plain) - len(own)
+    return CheckpointFile(unpack_weights(own), form, tuple(sorted(dtypes)), num_foreign)
 
 
 def _is_plain(value: object) -> TypeGuard[Tensor]:

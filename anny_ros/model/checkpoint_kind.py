@@ -37,6 +37,8 @@ def describe_kind(names: Iterable[str]) -> str:
         return 'a network for SMPL or SMPL-X bodies, such as Multi-HMR v1, which cannot run here'
     if any_starts('encoder.mlp_det.'):
         return 'Multi-HMR v1 for Anny bodies, of another size or version'
+    if any_starts('encoder.backbone.') and any_starts('people.'):
+        return 'anny-vit, of another size or version'
     if any_starts('encoder.backbone.') and any_starts('full_body_decoder.'):
         return 'Multi-HMR 2, of another size or version'
     if any_starts('encoder.backbone.'):

@@ -49,7 +49,7 @@ class NetworkOutput(NamedTuple):
         Column, row of the face; counted from the *corner* of the first pixel; may lie outside.
     log_pixels_per_metre : Tensor, (B, Q)
         At the face; distance along the optical axis is focal length / exp of this.
-    shape : Tensor, (B, Q, 11)
+    shape : Tensor, (B, Q, 11), anny-vit (B, Q, 6)
         0..1; the first six are ``PHENOTYPE_NAMES``, the others are not used.
     pose : Tensor, (B, Q, 978)
         See ``anny_ros.model.pose``.

@@ -4,7 +4,7 @@
 Numbers of the pose head to rotations of our joints.
 
 A network speaks of 163 bones of the MakeHuman rig; the body model has 74 joints: the 68 that
-Multi-HMR 2 may turn, plus feet, neck and head, which only Multi-HMR v1 turns.
+Multi-HMR 2 may turn, plus feet, neck and head, which the other networks turn.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ NUM_BONES = 163
 TURNED_BONES = (*range(6), *range(21, 26), *range(41, 45), *range(47, 100))
 # Bones that the body model has besides: foot.L, foot.R, neck01, neck02, neck03, head.
 FIXED_BONES = (6, 26, 100, 101, 102, 103)
+# Bones that anny-vit turns: those of anny_ros.keypoints.lifter.LIFTED_JOINTS.
+LIFTED_BONES = (
+    0, 2, 4, 6, 22, 24, 26, 41, 42, 43, 44, 47, 48, 50, 51, 52, 53, 54, 74, 76, 77, 78, 79, 80,
+    100, 101, 102, 103,
+)  # fmt: skip
 # Bone of each joint of the body model.
 JOINT_BONES = tuple(sorted(TURNED_BONES + FIXED_BONES))
 
@@ -40,6 +45,12 @@ class PersonConvention:
     world_aligned_root : bool
         Whether the root's rotation turns the whole rest body (axes x left, y back, z up), not the
         root bone's own frame.
+    world_aligned_joints : bool
+        Whether the other joints' rotations are seen in the axes of the rest body too, not in
+        their own rest frames.
+    root_along_ray : bool
+        Whether the root's rotation is relative to the viewing ray to the anchor: to the optical
+        frame turned by the smallest rotation that takes its z axis to the ray.
     threshold : float
         Confidence above which it was published to call something a person.
 
@@ -48,12 +59,24 @@ class PersonConvention:
     anchor: str = 'face_centre'
     turned_bones: tuple[int, ...] = TURNED_BONES
     world_aligned_root: bool = False
+    world_aligned_joints: bool = False
+    root_along_ray: bool = False
     threshold: float = 0.4
 
 
 MULTIHMR2 = PersonConvention()
+_ANNY_VIT = PersonConvention(
+    turned_bones=LIFTED_BONES,
+    world_aligned_root=True,
+    world_aligned_joints=True,
+    root_along_ray=True,
+)
 _CONVENTIONS = {
-    'multihmr1_anny': PersonConvention('head', JOINT_BONES, world_aligned_root=True, threshold=0.3)
+    'multihmr1_anny': PersonConvention(
+        'head', JOINT_BONES, world_aligned_root=True, threshold=0.3
+    ),
+    'anny_vit': _ANNY_VIT,
+    'anny_vit_tiny': _ANNY_VIT,
 }
 
 

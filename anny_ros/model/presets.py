@@ -54,7 +54,27 @@ class NetworkConfig:
         return self.image_size // self.backbone.patch_size
 
 
-PRESETS = {
+@dataclass(frozen=True)
+class AnnyVitConfig(NetworkConfig):
+    """
+    Everything that sets the shapes of our own network, ``anny_ros.model.anny_vit``.
+
+    ``num_queries`` is a square number.
+
+    Parameters
+    ----------
+    window_side : int
+        Every query looks at a window of this many points a side.
+    window_channels : int
+        Numbers that are read at each point.
+
+    """
+
+    window_side: int = 8
+    window_channels: int = 32
+
+
+PRESETS: dict[str, NetworkConfig] = {
     'multihmr2': NetworkConfig(
         name='multihmr2',
         backbone=BackboneConfig(
@@ -95,5 +115,51 @@ PRESETS = {
         decoder_hidden=64,
         num_queries=20,
         feature_size=24,
+    ),
+    'anny_vit': AnnyVitConfig(
+        name='anny_vit',
+        backbone=BackboneConfig(
+            family='dinov2',
+            width=384,
+            depth=12,
+            num_heads=6,
+            mlp_hidden=1536,
+            patch_size=14,
+            norm_eps=1e-6,
+        ),
+        image_size=560,
+        decoder_width=256,
+        decoder_depth=4,
+        decoder_heads=8,
+        decoder_head_size=32,
+        decoder_hidden=768,
+        num_queries=64,
+        feature_size=64,
+        num_shape=6,
+    ),
+    # For tests, like 'tiny'.
+    'anny_vit_tiny': AnnyVitConfig(
+        name='anny_vit_tiny',
+        backbone=BackboneConfig(
+            family='dinov2',
+            width=48,
+            depth=2,
+            num_heads=3,
+            mlp_hidden=96,
+            patch_size=14,
+            norm_eps=1e-6,
+            table_side=6,
+        ),
+        image_size=112,
+        decoder_width=32,
+        decoder_depth=2,
+        decoder_heads=2,
+        decoder_head_size=16,
+        decoder_hidden=64,
+        num_queries=16,
+        feature_size=8,
+        num_shape=6,
+        window_side=4,
+        window_channels=8,
     ),
 }

@@ -31,7 +31,8 @@ class RawPeople:
     location : ndarray, (Q, 2), pixels of the canvas
         Face; counted from the *corner* of the first pixel, as the network does.
     log_pixels_per_metre : ndarray, (Q,)
-    shape : ndarray, (Q, 11)
+    shape : ndarray, (Q, 6) or more
+        The first six count.
     pose : ndarray, (Q, 978)
     appearance : ndarray, (Q, A)
         Not normalised.
