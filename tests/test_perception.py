@@ -80,6 +80,27 @@ def test_parameters_reach_both_from_the_next_picture_on(estimator):
     assert perception.tracker.parameters.memory == Parameters().tracking.memory
 
 
+class Walking(Scripted):
+    """Both people come nearer at 1 m/s."""
+
+    def __call__(self, frame):
+        people = super().__call__(frame)
+        return people.moved(np.float32([[0, 0, -(frame.stamp - self.start)]] * 2))
+
+
+@pytest.mark.parametrize('start', [100.0, 36_000.0, 1_790_000_000.0])
+def test_after_hours_and_over_lost_pictures_motion_is_as_well_known_as_at_the_start(start):
+    estimator = Walking()
+    estimator.start = start
+    perception = Perception(estimator, tracker=Tracker(seed=0))
+    for index in range(60):
+        if index % 7 and index % 5:  # some pictures are lost
+            scene = perception(Frame(BLANK, start + index / 30, CAMERA))
+    assert scene.track_numbers.tolist() == [1, 2]
+    np.testing.assert_allclose(scene.velocity, [[0, 0, -1]] * 2, atol=0.1)
+    np.testing.assert_allclose(scene.humans.position[:, 2], 4 - 59 / 30, atol=0.05)
+
+
 def test_bad_numbers_are_counted_wherever_they_are_found(estimator):
     perception = Perception(estimator)
     estimator.num_rejected = 2

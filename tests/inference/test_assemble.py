@@ -52,6 +52,14 @@ def test_derived_rows_are_where_they_belong():
     np.testing.assert_allclose(heights[0], people.stature[0] * K[1, 1] / 4.0, rtol=0.06)
 
 
+def test_position_is_between_the_hips_and_not_the_root():
+    people = stand([4.0])
+    np.testing.assert_allclose(people.position, people.keypoints_3d[:, 11:13].mean(1), atol=1e-6)
+    root = people.joint_positions[:, 0]
+    np.testing.assert_allclose(root, people.translation, atol=1e-6)
+    assert people.position[0, 2] < root[0, 2] - 0.05  # the root lies at the back
+
+
 def test_nobody_has_the_same_shapes():
     people = stand([])
     assert len(people) == 0

@@ -290,6 +290,28 @@ def test_points_outside_of_the_picture_are_not_trusted(estimator, network):
     assert set(np.unique(d.joint_confidences)) == {np.float32(0), np.float32(0.9)}
 
 
+def test_a_face_below_the_picture_is_placed_there_and_trusted_in_nothing(estimator, network):
+    """The network's places reach 921.6 pixels, on a canvas of 576 rows."""
+    face = np.array([0.0, 1.3, 2.0])
+    network.place(0, 0.9, face, PREDICTED)
+    assert 576 < network.raw.location[0, 1] < 921.6
+    d = estimator(frame())
+    np.testing.assert_allclose(face_of(estimator, d)[0], face, atol=1e-5)
+    assert not d.keypoint_confidences.any()
+    assert not d.joint_confidences.any()
+    assert d.bbox[0, 3] > 480
+    assert np.isfinite(d.keypoints_2d).all()
+
+
+def test_numbers_after_the_backbone_keep_their_precision(estimator, network):
+    """In half precision distances would come in steps of 1/256 of themselves."""
+    depths = []
+    for step in range(8):
+        network.place(0, 0.9, np.array([0.0, 0.0, 5.0 + 0.001 * step]), PREDICTED)
+        depths.append(face_of(estimator, estimator(frame()))[0, 2])
+    np.testing.assert_allclose(np.diff(depths), 0.001, atol=2e-5)
+
+
 def test_time_is_told_by_stage(estimator):
     timings = estimator(frame()).timings_ms
     assert list(timings) == ['preprocess', 'network', 'people', 'body']
