@@ -31,6 +31,7 @@ _LAZY = {
     'Estimator': 'anny_ros.inference',
     'Tracker': 'anny_ros.tracking',
     'Perception': 'anny_ros.perception',
+    'Surroundings': 'anny_ros.perception',
 }
 __all__ = ['__version__', *sorted(_LAZY)]
 

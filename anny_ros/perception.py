@@ -8,23 +8,58 @@ The node, ``anny-ros track`` and the benchmarks all go this way.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from anny_ros.geometry.boxes import overlap
+from anny_ros.geometry.depth import scale_from_depth
 from anny_ros.geometry.field_of_view import FieldOfViewFilter
+from anny_ros.geometry.ground import Ground, scale_from_ground
+from anny_ros.inference.fusion import distance_spread, fuse_scale
 from anny_ros.parameters import Parameters
 from anny_ros.tracking import Tracker
-from anny_ros.types import Frame, Scene
+from anny_ros.types import Detections, FloatArray, Frame, Scene
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from anny_ros.inference import Estimator
 
 # Boxes that overlap (intersection over union) more than this show the same person.
 _SAME_PERSON = 0.5
+# Fine enough to compare skin with a depth picture.
+_SURFACE = 'coarse'
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """
+    What other sensors know at the time of a picture; None: not known.
+
+    Parameters
+    ----------
+    world_from_camera : ndarray, (4, 4), or None
+        Pose of the optical frame in a frame that does not move with the robot; see
+        ``Tracker.update``.
+    ground : Ground or None
+        The floor that people stand on.
+    depth : ndarray, (H, W), float32, metres, or None
+        Along the optical axis, 0 or not finite where nothing was measured; registered to the
+        picture (the same view, perhaps another size).
+
+    """
+
+    world_from_camera: FloatArray | None = None
+    ground: Ground | None = None
+    depth: NDArray[np.float32] | None = None
+
+
+# Who would wait for other sensors gives a function: it is called when the estimator is done, so
+# that the wait costs nothing as long as the estimator takes longer.
+SurroundingsSource = Callable[[], Surroundings]
 
 
 class Perception:
@@ -84,7 +119,9 @@ class Perception:
         """Forget everything before the next picture; may be called from any thread."""
         self._reset_wanted.set()
 
-    def __call__(self, frame: Frame) -> Scene:
+    def __call__(
+        self, frame: Frame, surroundings: Surroundings | SurroundingsSource | None = None
+    ) -> Scene:
         """
         Find everybody and say who they are.
 
@@ -93,13 +130,16 @@ class Perception:
         frame : Frame
             In the order of time; a stamp that is earlier than the last one's resets the tracks.
             ``expected`` is filled in.
+        surroundings : Surroundings, function without arguments that gives them, or None
+            Correct people's sizes and distances, and tell the tracker how the camera moves.
 
         Returns
         -------
         Scene
             ``humans.timings_ms`` are the estimator's stages (or ``estimate``, if it names none),
-            then ``track``. ``humans.candidates`` are the estimator's, and the boxes of people
-            whom it found but who belong to no track.
+            ``fusion`` (with the wait for surroundings, if there are any), then ``track``.
+            ``humans.candidates`` are the estimator's, and the boxes of people whom it found but
+            who belong to no track.
 
         """
         if self._reset_wanted.is_set():
@@ -109,12 +149,38 @@ class Perception:
         begin = time.perf_counter()
         detections = self.estimator(replace(frame, expected=self.tracker.expected_boxes()))
         estimated = time.perf_counter()
-        scene = self.tracker.update(detections)
-        tracked = time.perf_counter()
         timings_ms = dict(detections.timings_ms) or {'estimate': 1e3 * (estimated - begin)}
-        timings_ms['track'] = 1e3 * (tracked - estimated)
+        pose = None
+        if surroundings is not None:
+            known = surroundings() if callable(surroundings) else surroundings
+            pose = known.world_from_camera
+            detections = self._fused(detections, known)
+            timings_ms['fusion'] = 1e3 * (time.perf_counter() - estimated)
+        fused = time.perf_counter()
+        scene = self.tracker.update(detections, pose)
+        timings_ms['track'] = 1e3 * (time.perf_counter() - fused)
         shared = overlap(detections.bbox, scene.humans.bbox)
         untracked = ~(shared > _SAME_PERSON).any(axis=1)
         candidates = np.concatenate([detections.candidates, detections.bbox[untracked]])
         humans = replace(scene.humans, candidates=candidates, timings_ms=timings_ms)
         return replace(scene, humans=humans)
+
+    def _fused(self, people: Detections, known: Surroundings) -> Detections:
+        """Correct sizes and distances by floor and depth picture."""
+        measurements = []
+        if len(people) and known.ground is not None:
+            measurements.append(scale_from_ground(people, known.ground))
+        if len(people) and known.depth is not None:
+            body = self.estimator.body
+            measurements.append(
+                scale_from_depth(
+                    known.depth,
+                    people.camera,
+                    body.vertices(people, _SURFACE),
+                    body.triangles(_SURFACE),
+                    distance_spread(people),
+                )
+            )
+        if not measurements:
+            return people
+        return fuse_scale(people, self.estimator.body, measurements)
