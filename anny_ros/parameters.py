@@ -210,11 +210,51 @@ class TrackingParameters:
         maximum=60.0,
         dynamic=True,
     )
+    smoothing: bool = _declare(
+        True,
+        'Filter poses over time (one-euro): people who stand do not tremble; off shows each '
+        'picture as it is. Distance, shape and velocity are filtered in any case.',
+        dynamic=True,
+    )
     frame: str = _declare(
         '',
         'Frame that stands still (odom, say): people are tracked in it and velocities are '
         'relative to it, whatever the robot does; TF must know it. Empty: the camera stands '
         'still.',
+    )
+    frame_timeout: float = _declare(
+        0.05,
+        'How long a result may wait for the transform to tracking.frame (or fusion.ground_frame) '
+        "at the picture's stamp; after that, people are tracked without it.",
+        unit='s',
+        minimum=0.0,
+        maximum=1.0,
+        dynamic=True,
+    )
+
+
+@dataclass(frozen=True)
+class FusionParameters:
+    """Sensors beside the camera."""
+
+    ground_frame: str = _declare(
+        '',
+        'Frame whose z points up and whose z = 0 is the floor (base_footprint, odom): feet on '
+        "that floor correct people's sizes and distances, and cues know where up is; TF must know "
+        'it. Empty: no floor is known.',
+    )
+    depth: str = _declare(
+        'auto',
+        'Depth pictures on the topic depth, registered to the pictures, correct distances: auto '
+        'uses them when they come, on also warns when they do not, off ignores them.',
+        choices=('auto', 'on', 'off'),
+    )
+    depth_tolerance: float = _declare(
+        0.02,
+        'Largest difference of the stamps of a picture and its depth picture.',
+        unit='s',
+        minimum=0.0,
+        maximum=0.5,
     )
 
 
@@ -322,6 +362,7 @@ class Parameters:
     camera: CameraParameters = field(default_factory=CameraParameters)
     detection: DetectionParameters = field(default_factory=DetectionParameters)
     tracking: TrackingParameters = field(default_factory=TrackingParameters)
+    fusion: FusionParameters = field(default_factory=FusionParameters)
     publish: PublishParameters = field(default_factory=PublishParameters)
     tf: TfParameters = field(default_factory=TfParameters)
     points: PointsParameters = field(default_factory=PointsParameters)
