@@ -116,13 +116,18 @@ def test_side_by_side_takes_turns():
 
 def test_network_of_the_tiny_preset(monkeypatch):
     pytest.importorskip('torch')
-    monkeypatch.setattr(network, '_REPEATS', {'tiny': 1})
+    monkeypatch.setattr(network, '_REPEATS', {'tiny': 2})
     report = Report()
     network.measure(report, full=False)
-    (entry,) = [e for e in report.results['forward'] if e['device'] == 'cpu'] or [None]
-    assert entry['preset'] == 'tiny'
-    assert entry['ratio_to_eager_float32'] == 1.0
-    assert set(report.results['people_scaling']) == {'model', 'device', 'n1', 'n10', 'n40'}
+    passes = [e for e in report.results['forward'] if e['device'] == 'cpu']
+    if passes:
+        assert [(e['mode'], e['shape']) for e in passes if e['mode'] != 'onnx'] == [
+            (mode, shape) for shape in ([96, 160], [128, 160]) for mode in ('eager', 'folded')
+        ]
+        assert all(e['preset'] == 'tiny' and e['ms_p50'] > 0 for e in passes)
+        assert {e['ratio_to_eager_float32'] for e in passes if e['mode'] == 'eager'} == {1.0}
+        assert 'forward: compiled, recorded, half precision' in report.reasons
+    assert set(report.results['people_scaling']) == {'model', 'device', 'n0', 'n1', 'n10', 'n40'}
     json.dumps(report.as_object())
 
 
