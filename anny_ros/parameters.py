@@ -229,7 +229,6 @@ class TrackingParameters:
         unit='s',
         minimum=0.0,
         maximum=1.0,
-        dynamic=True,
     )
 
 

@@ -21,8 +21,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from anny_ros.geometry.boxes import overlap
 from anny_ros.tracking import Tracker
-from anny_ros.tracking.assignment import overlap
 from anny_ros.types import Detections, Scene, TrackState
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +80,7 @@ def ours(sequence: Sequence, scenes: list[Scene]) -> list[Boxes]:
     return [
         Boxes(scene.track_numbers[rows].astype(np.int64), scene.humans.bbox[rows].astype(float))
         for scene in scenes
-        for rows in [np.isin(scene.states, (TrackState.TRACKED, TrackState.OCCLUDED))]
+        for rows in [scene.states != TrackState.LOST]
     ]
 
 

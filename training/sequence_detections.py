@@ -56,11 +56,11 @@ class Noise:
     """
 
     stature_bias: float = 0.06
-    stature_wander: float = 0.04
-    fit: float = 0.015
+    stature_wander: float = 0.03
+    fit: float = 0.03
     wobble: float = 0.012
     pixel: float = 0.006
-    wander_time: float = 0.4
+    wander_time: float = 0.3
     missed: float = 0.02
     doubled: float = 0.015
     false: float = 0.03

@@ -25,9 +25,9 @@ Float64Array = NDArray[np.float64]
 # A pair that costs more is worse than a person lost and a new one found.
 LIMIT = 8.0
 # Squared Mahalanobis distance in the picture (2 degrees of freedom) beyond which no pair is made.
-GATE = 16.0
+GATE = 25.0
 # Wobble of the measured pelvis from pose and fit, as a share of the person's size.
-PLACE_STDDEV = 0.06
+PLACE_STDDEV = 0.03
 # Place covariances are compared with this one, share of the size.
 PLACE_REFERENCE = 0.1
 SIZE_STDDEV = 0.08
@@ -38,12 +38,11 @@ SIZE_GATE = (0.7, 0.3)
 OVERLAP_WEIGHT = 2.0
 # Intersection over union of two finds of one person, or of two people one of whom is hidden.
 SHADOW_OVERLAP = 0.65
-SIZES_WEIGHT, SIZES_CAP = 0.7, 14.0
 
 
 def geometric_costs(tracks: Candidates, people: Candidates) -> Float64Array:
     """
-    Cost of every pair from where and how large people are.
+    Cost of every pair from where people are in the picture, and how large.
 
     Parameters
     ----------
@@ -73,7 +72,6 @@ def geometric_costs(tracks: Candidates, people: Candidates) -> Float64Array:
     scale = 0.5 * np.minimum((log_size / spread) ** 2, 12.0) + np.log(spread / SIZE_SPREAD)
 
     total = place + scale + OVERLAP_WEIGHT * (0.5 - overlap(tracks.box, people.box))
-    total += size_costs(tracks, people)
     inside = (distance <= GATE) & (np.abs(log_size) <= growth)
     return np.where(inside, total, np.inf)
 
@@ -133,16 +131,43 @@ def newness(costs: Float64Array, limit: float = LIMIT) -> Float64Array:
     return np.asarray(1.0 / (1.0 + likelihood.sum(axis=0)))
 
 
-def size_costs(tracks: Candidates, people: Candidates) -> Float64Array:
-    """
-    Cost (T, N) of distances and statures that differ, 0 for what is typical of the same person.
-
-    Half the squared Mahalanobis distance of their logarithms less its mean, bounded: one wild
-    distance must not end a track.
-    """
+def squared_size_distances(tracks: Candidates, people: Candidates) -> Float64Array:
+    """Squared Mahalanobis distances (T, N) of the logarithms of distances and statures."""
     covariance = tracks.size_covariance[:, None] + people.size_covariance[None]
     offset = people.sizes[None] - tracks.sizes[:, None]
     xx, xy, yy = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
     dx, dy = offset[..., 0], offset[..., 1]
     squared = (yy * dx * dx - 2 * xy * dx * dy + xx * dy * dy) / (xx * yy - xy * xy)
-    return np.asarray(SIZES_WEIGHT * (0.5 * np.minimum(squared, SIZES_CAP) - 1.0))
+    return np.asarray(squared)
+
+
+class SizeScale:
+    """
+    Turns differences of distance and stature into costs.
+
+    How much they differ for one person is learned from what is certain: an estimator that jitters
+    more than it says would otherwise lose people. The cost is half the squared distance over
+    its mean less what is typical, bounded: one wild distance must not end a track.
+    """
+
+    CAP, WEIGHT = 20.0, 1.0
+    MEMORY = 500.0
+
+    def __init__(self) -> None:
+        self.looseness = 1.0
+        self._weight = 20.0
+
+    def costs(self, squared: Float64Array) -> Float64Array:
+        """Nats of squared distances (T, N)."""
+        scaled = np.minimum(squared / self.looseness, self.CAP)
+        return np.asarray(self.WEIGHT * (0.5 * scaled - 1.0))
+
+    def learn(self, squared: Float64Array) -> None:
+        """Take in squared distances of certain matches (any length)."""
+        if not len(squared):
+            return
+        share = len(squared) / (self._weight + len(squared))
+        self._weight = min(self._weight + len(squared), self.MEMORY)
+        # Two degrees of freedom: the mean is 2 where the covariances are true.
+        mean = 0.5 * float(np.minimum(squared, 3 * self.CAP).mean())
+        self.looseness = float(np.clip((1 - share) * self.looseness + share * mean, 0.5, 10.0))

@@ -8,18 +8,13 @@ from dataclasses import replace
 
 from anny_ros.parameters import TrackingParameters
 from anny_ros.tracking import readout
-from anny_ros.tracking.motion import SEEN_STATURE
 from anny_ros.tracking.track import Tracks
-from anny_ros.types import Detections, FloatArray, Scene, TrackState
+from anny_ros.types import Detections, Scene, TrackState
 import numpy as np
 from numpy.typing import NDArray
 
 Float64Array = NDArray[np.float64]
 
-_PLACES = (
-    'translation', 'joint_positions', 'keypoints_3d', 'position', 'head_position',
-    'ground_position',
-)  # fmt: skip
 # Of the logarithm of a stature; beyond, it is not known.
 MAX_STATURE_VARIANCE = 1.0
 # Largest correction of the distance of a person who is seen, beside that of the stature, as a log
@@ -43,15 +38,13 @@ def make_scene(
     log_stature, stature_variance = readout.statures(tracks.state)
     stature_variance += tracks.extra_stature_variance
     stature = np.exp(log_stature)
-    bodies = tracks.bodies
-    scaled = steadied(tracks)
-    position = shown_positions(tracks, scaled['position'], seen)
+    position = shown_positions(tracks, seen)
     velocity, velocity_covariance = readout.velocities(tracks.state)
     extra = tracks.extra_variance[:, None, None]
     velocity_covariance += extra * velocity[:, :, None] * velocity[:, None, :]
     known = stature_variance < MAX_STATURE_VARIANCE
     bodies = replace(
-        bodies,
+        tracks.poses.bodies(tracks.bodies),
         stamp=stamp,
         camera=detections.camera,
         timings_ms=detections.timings_ms,
@@ -59,7 +52,7 @@ def make_scene(
         position_covariance=shown_covariances(tracks, position, seen).astype(np.float32),
         stature=np.where(known, stature, np.nan).astype(np.float32),
         stature_stddev=np.where(known, stature * np.sqrt(stature_variance), np.nan),
-        **scaled,
+        phenotype=tracks.phenotype.astype(np.float32),
     )
     return Scene(
         stamp=stamp,
@@ -78,36 +71,15 @@ def make_scene(
     )
 
 
-def steadied(tracks: Tracks) -> dict[str, FloatArray]:
-    """
-    Give bodies the shape of their identity instead of that of the last picture.
-
-    Each is scaled about the camera by the ratio of the statures, so that it covers the same
-    pixels: a person who is taller by a tenth is farther by a tenth. Returns what changes, by name.
-    """
-    bodies = tracks.bodies
-    fused = tracks.state.mean[:, SEEN_STATURE]
-    with np.errstate(invalid='ignore', divide='ignore'):
-        shift = fused - np.log(bodies.stature.astype(np.float64))
-    scale = np.exp(np.where(np.isfinite(shift), shift, 0.0)).astype(np.float32)
-    scaled = {
-        name: getattr(bodies, name) * scale.reshape(-1, *[1] * (getattr(bodies, name).ndim - 1))
-        for name in _PLACES
-    }
-    return {'phenotype': tracks.phenotype.astype(np.float32), **scaled}
-
-
-def shown_positions(
-    tracks: Tracks, steadied_position: FloatArray, seen: NDArray[np.bool_]
-) -> Float64Array:
+def shown_positions(tracks: Tracks, seen: NDArray[np.bool_]) -> Float64Array:
     """
     Where people are shown, (T, 3).
 
     Seen ones stay on the ray of their measured pelvis, at the filtered distance; beyond what the
-    stature does (``steadied``) it changes by at most ``MAX_DEPTH_SHIFT``. The others are where
-    they are predicted.
+    stature does (``observe.resized``) it changes by at most ``MAX_DEPTH_SHIFT``. The others are
+    where they are predicted.
     """
-    measured = steadied_position.astype(np.float64)
+    measured = tracks.bodies.position.astype(np.float64)
     predicted = readout.positions(tracks.state)
     shift = tracks.state.mean[:, 2] - np.log(np.linalg.norm(measured, axis=1))
     on_ray = measured * np.exp(np.clip(shift, -MAX_DEPTH_SHIFT, MAX_DEPTH_SHIFT))[:, None]

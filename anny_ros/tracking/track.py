@@ -21,6 +21,7 @@ from typing import Any
 from anny_ros.parameters import TrackingParameters
 from anny_ros.tracking.appearance import Galleries
 from anny_ros.tracking.motion import SIZE, State
+from anny_ros.tracking.smoothing import Poses
 from anny_ros.types import Detections, PHENOTYPE_NAMES, TrackState
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +60,10 @@ class Tracks:
         Summed weights of its pictures.
     galleries : Galleries
         T rows.
+    poses : Poses
+        Filtered bodies, relative to the pelvis.
     bodies : Detections
-        T rows: each as last seen, unmoved.
+        T rows: each as last seen, unmoved, but of the fused size.
 
     """
 
@@ -78,6 +81,7 @@ class Tracks:
     phenotype: Float64Array
     phenotype_weight: Float64Array
     galleries: Galleries
+    poses: Poses
     bodies: Detections
 
     @classmethod
@@ -98,6 +102,7 @@ class Tracks:
             phenotype=np.zeros((0, len(PHENOTYPE_NAMES))),
             phenotype_weight=np.zeros(0),
             galleries=Galleries.empty(0, bodies.appearance.shape[1]),
+            poses=Poses.of(bodies[:0]),
             bodies=bodies[:0],
         )
 
@@ -122,7 +127,7 @@ class Tracks:
         values: dict[str, Any] = {}
         for field in fields(self):
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
-            if field.name in ('galleries', 'state'):
+            if field.name in ('galleries', 'state', 'poses'):
                 values[field.name] = mine.joined(theirs)
             elif field.name == 'bodies':
                 values[field.name] = Detections.concatenate([mine, theirs])

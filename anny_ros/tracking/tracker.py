@@ -10,24 +10,19 @@ detection (``assignment``), solves one assignment, corrects, and lets tracks be 
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 import math
-from typing import Any
 
 from anny_ros.parameters import TrackingParameters
-from anny_ros.tracking import appearance, assignment, motion, readout
-from anny_ros.tracking.appearance import Galleries, SimilarityScale
-from anny_ros.tracking.candidates import (
-    extents,
-    measured_candidates,
-    predicted_candidates,
-    reestimated,
-)
+from anny_ros.tracking import appearance, assignment, motion, observe
+from anny_ros.tracking.appearance import SimilarityScale
+from anny_ros.tracking.assignment import SizeScale
+from anny_ros.tracking.candidates import measured_candidates, predicted_candidates, reestimated
 from anny_ros.tracking.measurement import measure, Measurements
 from anny_ros.tracking.names import NameGenerator
 from anny_ros.tracking.pose import camera_motion, checked_pose
 from anny_ros.tracking.scene import make_scene
-from anny_ros.tracking.track import TIME_TOLERANCE, Tracks
+from anny_ros.tracking.track import Tracks
 from anny_ros.types import Camera, CameraSource, Detections, FloatArray, Scene, TrackState
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +41,6 @@ TENTATIVE_SHARE = 0.4
 CONFIDENCE_RECOVERY = 3.0
 # Matches surer than this teach what the same person's similarity is.
 SURE = 0.95
-# A shape is remembered over this summed weight of pictures; a full view weighs 1.
-MAX_PHENOTYPE_WEIGHT = 600.0
 _FINITE_ROWS = ('score', 'bbox', 'phenotype', 'rotations', 'translation', 'joint_positions',
                 'joint_orientations', 'keypoints_3d', 'keypoints_2d', 'position',
                 'head_position', 'ground_position')  # fmt: skip
@@ -76,8 +69,9 @@ class Tracker:
     A Scene holds everybody alive, by ascending track number: TENTATIVE only in pictures that show
     them, TRACKED, OCCLUDED and LOST until ``memory`` ends; ``states`` tells. People who
     are seen stay on their measured viewing ray, so nothing lags in the picture; their distance
-    is filtered. People who are not seen stand where they are predicted. The stature is a running
-    estimate of the identity; the mesh (phenotype) is that of the picture.
+    is filtered. People who are not seen stand where they are predicted. Stature and shape
+    (phenotype) are those of the identity, fused over its life; with ``tracking.smoothing`` the
+    pose is filtered too.
 
     """
 
@@ -97,6 +91,7 @@ class Tracker:
         self._stamp = -math.inf
         self._expected: NDArray[np.float32] = np.zeros((0, 4), np.float32)
         self._similarity = SimilarityScale()
+        self._sizes = SizeScale()
 
     def reset(self) -> None:
         """Forget everybody; ids and numbers go on and are not given again."""
@@ -106,6 +101,7 @@ class Tracker:
         self._stamp = -math.inf
         self._expected = np.zeros((0, 4), np.float32)
         self._similarity = SimilarityScale()
+        self._sizes = SizeScale()
 
     def update(self, detections: Detections, world_from_camera: FloatArray | None = None) -> Scene:
         """
@@ -196,16 +192,21 @@ class Tracker:
         if not len(tracks):
             return tracks
         if self._camera is not None and people.camera.source == CameraSource.ESTIMATED:
-            tracks.state = motion.transform(tracks.state, reestimated(self._camera, people.camera))
+            M = reestimated(self._camera, people.camera)
+            if not np.allclose(M, np.eye(3), rtol=0, atol=1e-9):
+                tracks.state = motion.transform(tracks.state, M)
         if (pose is None) != (self._pose is None):
             tracks.state = motion.doubted(tracks.state)
         unseen = self._stamp - tracks.last_seen > 0
+        moved = camera_motion(self._pose, pose)
         tracks.state = motion.predict(
             tracks.state,
             people.stamp - self._stamp,
             np.where(unseen, motion.FADE_RATE, 0.0),
-            camera_motion(self._pose, pose),
+            moved,
         )
+        if moved is not None:
+            tracks.poses = tracks.poses.turned(moved[:3, :3])
         return tracks
 
     def _associated(self, tracks: Tracks, people: Detections) -> tuple[Tracks, NDArray[np.bool_]]:
@@ -215,19 +216,22 @@ class Tracker:
             people.position, people.position_covariance, people.stature, people.stature_stddev
         )
         features = appearance.normalised(people.appearance)
-        costs, similarity, shadow = self._costs(tracks, people, measured, features)
+        costs, similarity, squared, shadow = self._costs(tracks, people, measured, features)
         rows, columns = assignment.assign(costs)
         sure = assignment.pair_confidence(costs, rows, columns)
-        self._similarity.learn(
-            similarity[rows, columns][sure > SURE], appearance.strangers(features)
+        certain = sure > SURE
+        self._similarity.learn(similarity[rows, columns][certain], appearance.strangers(features))
+        self._sizes.learn(squared[rows, columns][certain])
+        observe.again(
+            tracks, rows, people[columns], measured[columns], features[columns], self.parameters
         )
-        self._observe(tracks, rows, people[columns], measured[columns])
-        tracks.galleries.add(rows, features[columns], people.stamp)
         seen = np.zeros(num_tracks, bool)
         seen[rows] = True
         self._doubt(tracks, seen, rows, sure, people.stamp - self._stamp)
         new = (people.score >= self.parameters.birth_score) & ~shadow
         new[columns] = False
+        if not new.any():
+            return tracks, seen
         fresh = self._born(
             people[new], measured[new], features[new], assignment.newness(costs)[new]
         )
@@ -239,13 +243,14 @@ class Tracker:
         people: Detections,
         measured: Measurements,
         features: NDArray[np.float32],
-    ) -> tuple[Float64Array, Float64Array, NDArray[np.bool_]]:
-        """Price all pairs, (T, N) in nats; also their similarities, and who is a shadow."""
+    ) -> tuple[Float64Array, Float64Array, Float64Array, NDArray[np.bool_]]:
+        """Price all pairs, (T, N) in nats; also what was compared, and who is a shadow."""
         predicted = predicted_candidates(tracks, people.camera, people.stamp)
         found = measured_candidates(people, measured)
         costs = assignment.geometric_costs(predicted, found)
         similarity = tracks.galleries.similarity(features, np.isfinite(costs))
-        costs = costs - self._similarity.log_ratio(similarity)
+        squared = assignment.squared_size_distances(predicted, found)
+        costs = costs + self._sizes.costs(squared) - self._similarity.log_ratio(similarity)
         low = people.score < self.parameters.birth_score
         shadow = assignment.shadowed(found, people.score)
         costs = costs + LOW_SCORE_COST * low + SHADOW_COST * shadow
@@ -255,33 +260,7 @@ class Tracker:
         missing = self._stamp - tracks.last_seen > 0
         away = missing & (predicted.unseen > self.parameters.occlusion_time)
         costs[away[:, None] & low | missing[:, None] & shadow] = np.inf
-        return costs, similarity, shadow
-
-    def _observe(
-        self,
-        tracks: Tracks,
-        rows: NDArray[np.intp],
-        people: Detections,
-        measured: Measurements,
-    ) -> None:
-        """Correct the matched tracks ``rows`` in place with a person each."""
-        tracks.state[rows] = motion.correct(
-            tracks.state[rows], measured, people.stamp - tracks.last_seen[rows]
-        )
-        tracks.extent[rows] = extents(people, readout.positions(tracks.state[rows])[:, 2])
-        tracks.lateral_variance[rows] = measured.variance[:, 0, 0]
-        tracks.extra_variance[rows] = measured.extra_variance
-        tracks.extra_stature_variance[rows] = measured.extra_stature_variance
-        weight = picture_weights(people)
-        total = tracks.phenotype_weight[rows] + weight
-        share = (weight / total)[:, None]
-        tracks.phenotype[rows] += share * (people.phenotype - tracks.phenotype[rows])
-        tracks.phenotype_weight[rows] = np.minimum(total, MAX_PHENOTYPE_WEIGHT)
-        tracks.last_seen[rows] = people.stamp
-        tracks.confirmed[rows] |= (
-            people.stamp - tracks.born[rows] >= self.parameters.confirm_time - TIME_TOLERANCE
-        )
-        tracks.bodies = _with_rows(tracks.bodies, rows, people)
+        return costs, similarity, squared, shadow
 
     def _doubt(
         self,
@@ -309,46 +288,10 @@ class Tracker:
     ) -> Tracks:
         """Make a track of each of some people, numbered in the order of their rows."""
         num = len(people)
-        state = motion.initiate(measured)
-        galleries = Galleries.empty(num, features.shape[1])
-        galleries.add(np.arange(num), features, people.stamp)
-        numbers = self._next_number + np.arange(num, dtype=np.uint32)
+        ids = np.array([self._names.draw() for _ in range(num)], '<U5')
+        numbers = (self._next_number + np.arange(num)).astype(np.uint32)
         self._next_number += num
-        return Tracks(
-            ids=np.array([self._names.draw() for _ in range(num)], '<U5'),
-            numbers=numbers.astype(np.uint32),
-            born=np.full(num, people.stamp),
-            last_seen=np.full(num, people.stamp),
-            confirmed=np.full(num, self.parameters.confirm_time <= 0),
-            confidence=confidence,
-            state=state,
-            extent=extents(people, readout.positions(state)[:, 2]),
-            lateral_variance=measured.variance[:, 0, 0],
-            extra_variance=measured.extra_variance,
-            extra_stature_variance=measured.extra_stature_variance,
-            phenotype=people.phenotype.astype(np.float64),
-            phenotype_weight=picture_weights(people),
-            galleries=galleries,
-            bodies=people,
-        )
-
-
-def _with_rows(bodies: Detections, rows: NDArray[np.intp], people: Detections) -> Detections:
-    """Copy of ``bodies`` with people in some of its rows."""
-    changed: dict[str, Any] = {}
-    for field in fields(Detections):
-        old = getattr(bodies, field.name)
-        if isinstance(old, np.ndarray) and field.name != 'candidates':
-            changed[field.name] = old.copy()
-            changed[field.name][rows] = getattr(people, field.name)
-    return replace(bodies, **changed)
-
-
-def picture_weights(people: Detections) -> Float64Array:
-    """How much each person's (N,) shape in this picture says: score times what was visible."""
-    visible = people.keypoint_confidences[:, 5:].astype(np.float64).mean(axis=1)
-    weight = people.score.astype(np.float64) * np.nan_to_num(visible)
-    return np.asarray(np.clip(weight, 0.01, 1.0))
+        return observe.begin(people, measured, features, ids, numbers, confidence, self.parameters)
 
 
 def _same_layout(first: Detections, second: Detections) -> bool:

@@ -1,5 +1,6 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
 import itertools
 
 from anny_ros.tracking.assignment import (
@@ -9,9 +10,8 @@ from anny_ros.tracking.assignment import (
     newness,
     overlap,
     pair_confidence,
-    size_costs,
-    SIZES_CAP,
-    SIZES_WEIGHT,
+    SizeScale,
+    squared_size_distances,
 )
 from anny_ros.tracking.candidates import Candidates
 from hypothesis import given
@@ -48,19 +48,20 @@ def test_a_perfect_pair_is_well_below_the_limit():
 
 def test_the_place_in_the_picture_rejects():
     track = candidates(HERE)
-    costs = geometric_costs(track, candidates([[300 + d, 200] for d in (0, 10, 25, 80)]))[0]
+    costs = geometric_costs(track, candidates([[300 + d, 200] for d in (0, 10, 20, 80)]))[0]
     assert (np.diff(costs[:3]) > 0).all()
     assert costs[2] < LIMIT
     assert np.isinf(costs[3])
 
 
 def test_distance_and_stature_alone_never_reject():
-    wild = candidates(HERE, distance=30.0, stature=1.0)
-    assert cost(candidates(HERE), candidates(HERE)) < cost(candidates(HERE), wild) < LIMIT
+    wild = squared_size_distances(candidates(HERE), candidates(HERE, distance=30.0, stature=1.0))
+    alone = cost(candidates(HERE), candidates(HERE))
+    assert alone < alone + SizeScale().costs(wild)[0, 0] < LIMIT
 
 
 def test_the_gate_grows_with_uncertainty_and_person():
-    far = [[360.0, 200.0]]
+    far = [[340.0, 200.0]]
     assert np.isinf(cost(candidates(HERE), candidates(far)))
     assert np.isfinite(cost(candidates(HERE, stddev=30.0), candidates(far)))
     tall = candidates(HERE, height=300.0)
@@ -77,12 +78,36 @@ def test_who_is_behind_the_picture_is_not_found_in_it():
     assert np.isinf(cost(gone, candidates(HERE)))
 
 
-def test_sizes_by_hand():
+def test_squared_size_distances_by_hand():
     track, person = candidates(HERE), candidates(HERE, distance=10.5, stature=1.65)
     squared = (np.log(1.05) ** 2 + np.log(1.65 / 1.7) ** 2) / (2 * 0.05**2)
-    assert size_costs(track, person)[0, 0] == pytest.approx(SIZES_WEIGHT * (0.5 * squared - 1))
-    wild = candidates(HERE, distance=90.0)
-    assert size_costs(track, wild)[0, 0] == SIZES_WEIGHT * (0.5 * SIZES_CAP - 1)
+    assert squared_size_distances(track, person)[0, 0] == pytest.approx(squared)
+    oblique = np.array([[0.01, 0.004], [0.004, 0.02]])
+    track = replace(track, size_covariance=oblique[None])
+    person = replace(person, size_covariance=oblique[None])
+    offset = np.log([1.05, 1.65 / 1.7])
+    expected = offset @ np.linalg.inv(2 * oblique) @ offset
+    assert squared_size_distances(track, person)[0, 0] == pytest.approx(expected)
+
+
+def test_sizes_cost_what_is_typical_nothing_and_are_bounded():
+    scale = SizeScale()
+    costs = scale.costs(np.array([[0.0, 2.0, 8.0, 1e6]]))[0]
+    assert costs[1] == pytest.approx(0.0)
+    assert (np.diff(costs) > 0).all()
+    assert costs[3] == SizeScale.WEIGHT * (0.5 * SizeScale.CAP - 1)
+
+
+def test_an_estimator_that_jitters_more_than_it_says_is_believed_less():
+    rng = np.random.default_rng(0)
+    scale = SizeScale()
+    for _ in range(100):
+        scale.learn(3.0**2 * rng.chisquare(2, size=5))
+    assert scale.costs(np.array([[18.0]]))[0, 0] < 1.0
+    for _ in range(400):
+        scale.learn(rng.chisquare(2, size=5))
+    assert scale.costs(np.array([[18.0]]))[0, 0] > 6.0
+    scale.learn(np.zeros(0))
 
 
 @pytest.mark.parametrize(('num_tracks', 'num_people'), [(0, 0), (0, 3), (2, 0), (2, 3)])

@@ -39,7 +39,9 @@ def test_seen_people_stay_on_their_viewing_ray_and_depth_is_smoothed(people_at):
 def test_distance_is_corrected_by_a_tenth_at_most(people_at):
     tracker = Tracker(seed=0)
     standing(tracker, people_at, THREE[:1], 30)
-    scene = tracker.update(people_at(THREE[:1] * 1.5, 30 * DT))
+    far = people_at(THREE[:1] * 1.5, 30 * DT)
+    near = people_at(THREE[:1], 30 * DT)
+    scene = tracker.update(replace(far, bbox=near.bbox))
     assert scene.track_numbers.tolist() == [1]
     assert scene.humans.position[0, 2] == pytest.approx(12.0 * np.exp(-0.1), rel=1e-3)
 
