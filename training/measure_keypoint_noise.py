@@ -20,7 +20,9 @@ the person's true keypoints)
 * ``probabilities`` (Q), ``error`` (S, 17, Q): quantiles of the distance from the truth where
   left and right are not exchanged.
 * ``common`` (S): correlation of two joints' errors in one look, after each is made normal.
-* ``swap`` (name -> S): probability that left and right of exactly this group are exchanged.
+* ``side_view``: hips nearer to each other than this are a side view, others a front or back view.
+* ``swap`` (``side`` or ``front`` -> name -> S): probability that left and right of exactly this
+  group are exchanged. Legs are, from the side; whole bodies, from the front or the back.
 * ``face_in_whole_swap``: share of eyes and ears that are exchanged too when the whole body is.
 * ``missed`` (S): share of looks in which nobody would have been reported.
 * ``confidence``: logit(confidence) = ``offset``[k] + ``log_error``[k] * log(max(error, 0.004)) +
@@ -81,6 +83,7 @@ _SMALLEST_ERROR = 0.004
 # Left and right can only be told apart where the truth has them this far from each other.
 _LEAST_SEPARATION = 0.06
 _LEAST_FACE_SEPARATION = 0.02
+SIDE_VIEW = 0.05
 _TRUSTED_SPREAD = 0.03
 
 FloatArray = NDArray[np.floating[Any]]
@@ -250,7 +253,9 @@ def summarise(looks: list[Look]) -> dict[str, Any]:
     rows: dict[str, list[Any]] = {
         name: [] for name in ('people', 'looks', 'missed', 'error', 'common')
     }
-    swaps: dict[str, list[float]] = {name: [] for name in SWAP_GROUPS}
+    swaps: dict[str, dict[str, list[float]]] = {
+        view: {name: [] for name in SWAP_GROUPS} for view in ('side', 'front')
+    }
     for size in SIZES_PX:
         of_size = [look for look in looks if look.size_px == size]
         rows['people'].append(len({look.person for look in of_size}))
@@ -263,14 +268,15 @@ def summarise(looks: list[Look]) -> dict[str, Any]:
         'keypoint_names': list(COCO_KEYPOINT_NAMES),
         'probabilities': list(PROBABILITIES),
         **rows,
-        'swap': {name: np.round(values, 4).tolist() for name, values in swaps.items()},
+        'side_view': SIDE_VIEW,
+        'swap': swaps,
         'face_in_whole_swap': face_in_whole_swap(found),
         'confidence': confidence_model(found),
     }
 
 
 def _add_size(
-    looks: list[Look], rows: dict[str, list[Any]], swaps: dict[str, list[float]]
+    looks: list[Look], rows: dict[str, list[Any]], swaps: dict[str, dict[str, list[float]]]
 ) -> None:
     points = np.stack([look.keypoints for look in looks])
     truth = np.stack([look.truth for look in looks])
@@ -283,13 +289,16 @@ def _add_size(
     quantiles = np.nanquantile(both, PROBABILITIES, axis=0).T
     rows['error'].append(np.round(quantiles, 4).tolist())
     rows['common'].append(round(_common_part(usable), 3))
+    side = np.linalg.norm(truth[:, 11] - truth[:, 12], axis=-1) < SIDE_VIEW
     left = np.ones(len(looks), bool)  # looks that no larger group has claimed
     for name, group in SWAP_GROUPS.items():
         known = can_tell[:, group].sum(axis=1)
-        share = swapped[:, group].sum(axis=1) / np.maximum(known, 1)
+        exchanged = swapped[:, group].sum(axis=1) / np.maximum(known, 1)
         enough = known >= len(group) // 2
-        is_swapped = left & enough & (share >= 0.7)
-        swaps[name].append(float(is_swapped.sum() / max(enough.sum(), 1)))
+        is_swapped = left & enough & (exchanged >= 0.7)
+        for view, of_view in (('side', side), ('front', ~side)):
+            share = (is_swapped & of_view).sum() / max((enough & of_view).sum(), 1)
+            swaps[view][name].append(round(float(share), 4))
         left &= ~is_swapped
 
 

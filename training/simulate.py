@@ -175,7 +175,9 @@ class KeypointNoise:
         Quantiles of the error over the longer side of the person's box.
     common : ndarray, (S, 1)
         Correlation of two joints' errors, made normal, in one look.
-    swap : ndarray, (S, number of kinds of swaps)
+    side_view : float
+        Hips nearer to each other than this, over the extent, are seen from the side.
+    swap_from_side, swap_from_front : ndarray, (S, number of kinds of swaps)
         Probabilities, in the order of ``_SWAPS``.
     face_in_whole_swap : float
         Share of the swaps of the whole body that exchange eyes and ears too.
@@ -190,7 +192,9 @@ class KeypointNoise:
     probabilities: NDArray[np.float64]
     error: NDArray[np.float64]
     common: NDArray[np.float64]
-    swap: NDArray[np.float64]
+    side_view: float
+    swap_from_side: NDArray[np.float64]
+    swap_from_front: NDArray[np.float64]
     face_in_whole_swap: float
     offset: NDArray[np.float64]
     log_error: NDArray[np.float64]
@@ -209,7 +213,9 @@ class KeypointNoise:
             probabilities=np.array(raw['probabilities']),
             error=np.array(raw['error']),
             common=np.array(raw['common'])[:, None],
-            swap=np.array([raw['swap'][kind] for kind in _SWAPS]).T,
+            side_view=float(raw['side_view']),
+            swap_from_side=np.array([raw['swap']['side'][kind] for kind in _SWAPS]).T,
+            swap_from_front=np.array([raw['swap']['front'][kind] for kind in _SWAPS]).T,
             face_in_whole_swap=float(raw['face_in_whole_swap']),
             offset=np.array(confidence['offset']),
             log_error=np.array(confidence['log_error']),
@@ -288,7 +294,12 @@ def observe(
     error = error + _JOINT_DEFINITION * rng.normal(size=rays.shape)
     seen = np.clip(rays, -people.half_view[:, None], people.half_view[:, None]) + extent * error
     confidences = _drop(confidences, rng)
-    probability = noise.at(size_px, noise.swap)
+    hips = np.linalg.norm(rays[:, 11] - rays[:, 12], axis=-1) / extent[:, 0, 0]
+    probability = np.where(
+        (hips < noise.side_view)[:, None],
+        noise.at(size_px, noise.swap_from_side),
+        noise.at(size_px, noise.swap_from_front),
+    )
     seen, confidences = _swap(seen, confidences, probability, noise.face_in_whole_swap, rng)
     confidences[confidences < LOWEST_CONFIDENCE] = 0.0
     # Somebody of whom nearly nothing is left is no detection at all: show the body again.

@@ -51,7 +51,8 @@ def test_known_noise_is_found_again():
     np.testing.assert_allclose(result['common'], 0.0, atol=0.03)
     assert result['people'] == [400] * len(SIZES_PX)
     assert max(result['missed']) == 0
-    assert max(max(rates) for rates in result['swap'].values()) == 0
+    for rates in result['swap'].values():
+        assert max(max(of_size) for of_size in rates.values()) == 0
 
 
 def test_errors_that_go_together_are_noticed():
@@ -66,9 +67,11 @@ def test_errors_that_go_together_are_noticed():
 
 def test_whole_body_swaps_are_counted_once():
     result = summarise(looks(swapped=0.2))
-    assert np.mean(result['swap']['whole']) == pytest.approx(0.2, abs=0.04)
+    front = result['swap']['front']
+    assert np.mean(front['whole']) == pytest.approx(0.2, abs=0.04)
     for name in SWAP_GROUPS:
-        assert name == 'whole' or max(result['swap'][name]) == 0
+        assert name == 'whole' or max(front[name]) == 0
+    assert max(result['swap']['side']['whole']) == 0  # nobody is seen from the side
     # Swaps are not ordinary errors.
     assert np.array(result['error'])[:, 5:, PROBABILITIES.index(0.98)].max() < 5 * SIGMA
 
@@ -93,7 +96,12 @@ def test_the_shipped_file_has_the_documented_fields():
     assert ((middle > 0.004) & (middle < 0.15)).all()
     assert (middle[0] > 2 * middle[-1]).all()  # small people are seen worse
     assert all(0 < c < 1 for c in noise['common'])
-    assert set(noise['swap']) == set(SWAP_GROUPS)
+    for view in ('side', 'front'):
+        assert set(noise['swap'][view]) == set(SWAP_GROUPS)
+    # From the side legs are exchanged, from the front whole bodies.
+    side, front = noise['swap']['side'], noise['swap']['front']
+    assert np.mean(side['lower_body']) > np.mean(front['lower_body'])
+    assert np.mean(side['whole']) < np.mean(front['whole'])
     for name in ('offset', 'log_error', 'log_size', 'std'):
         assert len(noise['confidence'][name]) == 17
     assert all(slope < 0 for slope in noise['confidence']['log_error'])
