@@ -38,7 +38,7 @@ Float64Array = NDArray[np.float64]
 SIZE = 8
 BIAS, SEEN_STATURE = 6, 7
 # Spectral density of the acceleration of walking people, m²/s³.
-ACCELERATION_DENSITY = 0.3
+ACCELERATION_DENSITY = 0.25
 # Of a person who is seen for the first time, m/s per axis.
 INITIAL_SPEED_STDDEV = 1.0
 # Rate at which the assumed velocity of someone out of sight fades, 1/s.

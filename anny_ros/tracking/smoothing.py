@@ -23,8 +23,8 @@ Float32Array = NDArray[np.float32]
 
 # Cut-off frequency in Hz: at rest, and its rise by speed, per rad/s and per m/s.
 REST_CUTOFF = 0.7
-ROTATION_SLOPE = 1.0
-POSITION_SLOPE = 2.0
+ROTATION_SLOPE = 1.5
+POSITION_SLOPE = 3.0
 SPEED_CUTOFF = 1.0
 # After this long without a look a body begins anew, in seconds.
 LONGEST_STEP = 0.5
@@ -126,7 +126,7 @@ class Poses:
         return result
 
     def bodies(self, people: Detections) -> Detections:
-        """Put the filtered bodies (T rows) at the pelvises of ``people``."""
+        """Put the filtered bodies (T rows) at the pelvises of ``people``; nothing is shared."""
         joints = people.rotations.shape[1]
         points = people.position[:, None] + self.offsets
         single: dict[str, Any] = {
@@ -134,8 +134,8 @@ class Poses:
         }
         return replace(
             people,
-            rotations=self.rotations[:, :joints],
-            joint_orientations=self.rotations[:, joints:],
+            rotations=self.rotations[:, :joints].copy(),
+            joint_orientations=self.rotations[:, joints:].copy(),
             joint_positions=points[:, :joints],
             keypoints_3d=points[:, joints : joints + 17],
             **single,
