@@ -72,11 +72,26 @@ def fake_tensorrt():
     return module
 
 
+def require_half_precision():
+    """Skip where PyTorch cannot compute in half precision on a CPU, as before 2.2 or so."""
+    try:
+        torch.nn.Conv2d(3, 4, 2).half()(torch.zeros(1, 3, 2, 2, dtype=torch.float16))
+    except RuntimeError:
+        pytest.skip('this PyTorch has no half precision on a CPU')
+
+
+@pytest.fixture
+def half_precision():
+    require_half_precision()
+
+
 @pytest.fixture
 def make_tensorrt(fake_tensorrt):
     """The product's ``TensorRt`` on the stand-in, with host memory."""
 
     def make(precision='float16', gpu='Fake GPU', **traits):
+        if precision == 'float16':
+            require_half_precision()
         module = fake_tensorrt.Module(gpu=gpu, **traits)
         runtime = TensorRt(module, gpu, fake_tensorrt.HostMemory, precision)
         runtime.device = 'cpu'  # where PyTorch exports and compares

@@ -11,6 +11,8 @@ from anny_ros.errors import ModelError
 from anny_ros.inference.backends.onnx import OnnxRuntime
 from anny_ros.inference.export import CanvasGraph, export_onnx, require_exporter
 from anny_ros.inference.parity import differences, probe_canvases
+from anny_ros.model import PRESETS
+from anny_ros.model.checkpoint import build_network
 from anny_ros.model.v1 import Multihmr1Network
 from anny_ros.model.v1_config import MULTIHMR1_ANNY
 import numpy as np
@@ -81,6 +83,12 @@ def test_the_first_generation_is_exported_the_same_way(v1_network, tmp_path):
     assert (scores < 0.3).any()
 
 
+def test_our_own_network_is_exported_the_same_way(randomise, tmp_path):
+    network = randomise(build_network(PRESETS['anny_vit_tiny']), 5)
+    found = compared(network, 112, 70, tmp_path / 'graph.onnx')
+    assert max(found.values()) <= 1e-4
+
+
 def test_differences_notice_another_network(make_network, tmp_path):
     export_onnx(make_network(1), width=160, height=96, path=tmp_path / 'graph.onnx')
     program = OnnxRuntime(threads=1).open(tmp_path / 'graph.onnx')
@@ -121,7 +129,9 @@ def test_sizes_and_types_at_the_border(make_network, tmp_path):
     }
 
 
-def test_only_the_products_of_the_backbone_are_in_half_precision(make_network, tmp_path):
+def test_only_the_products_of_the_backbone_are_in_half_precision(
+    make_network, half_precision, tmp_path
+):
     network = make_network()
     network.set_backbone_dtype(torch.float16)
     export_onnx(network, width=160, height=96, path=tmp_path / 'graph.onnx')

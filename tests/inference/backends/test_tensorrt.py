@@ -128,7 +128,7 @@ def test_no_gpu(monkeypatch, fake_tensorrt):
 
 
 @pytest.mark.parametrize('precision', ['float32', 'float16'])
-def test_a_real_library_accepts_the_graph(precision, tmp_path, make_network):
+def test_a_real_library_accepts_the_graph(precision, tmp_path, make_network, half_precision):
     """TensorRT for RTX parses and builds without a GPU; its interface is that of TensorRT."""
     rtx = pytest.importorskip(
         'tensorrt_rtx_bindings', reason='needs pip install tensorrt_rtx_cu13_bindings and _libs'

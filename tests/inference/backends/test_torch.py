@@ -7,13 +7,15 @@ from anny_ros.inference.backends import torch as torch_backend
 from anny_ros.inference.backends.cuda_graph import RecordedForward
 from anny_ros.inference.backends.torch import TorchBackend
 from anny_ros.model import PRESETS, SingleShotNetwork
+from anny_ros.model.checkpoint import build_network
 from anny_ros.model.network import normalise
+from anny_ros.model.v1_config import MULTIHMR1_ANNY
 from anny_ros.parameters import InferenceParameters
 import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_flatten
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_it_says_what_the_estimator_needs(network):
 
 
 @pytest.mark.parametrize('dtype', ['float16', 'bfloat16'])
-def test_half_precision_is_for_the_backbone(network, dtype):
+def test_half_precision_is_for_the_backbone(network, dtype, half_precision):
     exact = TorchBackend(network)(canvas()[None])[0]
     backend = TorchBackend(network, InferenceParameters(dtype=dtype))
     (raw,) = backend(canvas()[None])
@@ -88,17 +90,20 @@ class Tensors(TorchDispatchMode):
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         result = function(*args, **(kwargs or {}))
-        for leaf in tree_leaves((args, kwargs, result)):
+        for leaf in tree_flatten((args, kwargs, result))[0]:
             if isinstance(leaf, torch.Tensor) and leaf.device.type != 'meta':
                 self.elsewhere.append(str(function))
         return result
 
 
-def test_nothing_is_copied_from_the_host_inside_the_network():
+@pytest.mark.parametrize(
+    'config', [PRESETS['tiny'], PRESETS['anny_vit_tiny'], MULTIHMR1_ANNY], ids=lambda c: c.name
+)
+def test_nothing_is_copied_from_the_host_inside_the_network(config):
     """Such a copy cannot be recorded in a CUDA graph."""
-    with torch.device('meta'):
-        network = SingleShotNetwork(PRESETS['tiny']).requires_grad_(False).eval().fuse()
-        canvases = torch.zeros(2, 96, 160, 3, dtype=torch.uint8)
+    side = config.image_size
+    network = build_network(config, device='meta').requires_grad_(False).eval().fuse()
+    canvases = torch.zeros(2, side, side, 3, dtype=torch.uint8, device='meta')
     with Tensors() as tensors:
         network(normalise(canvases))
     assert tensors.elsewhere == []
