@@ -23,6 +23,9 @@ Float64Array = NDArray[np.float64]
 
 # Measurements farther off than so many standard deviations belong to something else.
 GATE = 3.0
+# At a known distance the picture shows the stature up to this share: hair, shoes, bent knees. The
+# tracker thereby sees that such a distance was measured and does not rest on a guessed stature.
+FIT_STDDEV = 0.04
 _PLACES = (
     'translation', 'joint_positions', 'keypoints_3d', 'position', 'head_position',
     'ground_position',
@@ -72,10 +75,10 @@ def fuse_scale(
     -------
     Detections
         Everything metric is scaled, so that people cover the same pixels (what is 2D is the
-        same). Covariances along the ray and the statures' deviations are those of the product; the
-        height of the phenotype is such that the mesh has the new stature (as far as bodies of
-        this age go). Rows without a measurement, or whose covariance is unusable, stay as they
-        are.
+        same). The covariance along the ray is that of the product; statures keep besides what
+        a body fits the picture badly (``FIT_STDDEV``). The height of the phenotype is such that
+        the mesh has the new stature (as far as bodies of this age go). Rows without a
+        measurement, or whose covariance is unusable, stay as they are.
 
     """
     prior = distance_spread(people)
@@ -87,7 +90,9 @@ def fuse_scale(
         return people
     scale = np.where(changed, np.exp(log_scale), 1.0)
     stature = scale * people.stature
-    stature_stddev = np.where(changed, spread * stature, people.stature_stddev)
+    before = people.stature_stddev.astype(np.float64) / people.stature
+    after = np.minimum(np.hypot(spread, FIT_STDDEV), np.maximum(spread, before))
+    stature_stddev = np.where(changed, after * stature, people.stature_stddev)
     phenotype = people.phenotype.copy()
     phenotype[changed] = _with_stature(body, phenotype[changed], stature[changed])
     # Only the deviation along the ray changes its share of the distance.

@@ -1,18 +1,19 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
 """
-What a robot's operator reads: three statuses with the cure in their text.
+What a robot's operator reads: four statuses with the cure in their text.
 
 Pure functions of counts; ``reports.py`` sends them. Names and hardware ids follow REP-107.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from anny_ros.ros.cameras import CameraHealth
 from anny_ros.ros.statistics import Report
+from anny_ros.ros.surroundings import SourceReport
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 _OK, _WARN, _ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -111,6 +112,21 @@ def tracking_status(node: str, report: Report) -> DiagnosticStatus:
         )
     values = {**report.people, 'jumps of time': report.resets}
     return _status(f'{node}: Tracking', level, message, report.frame_id, values)
+
+
+def surroundings_status(
+    node: str, sources: Sequence[SourceReport], frame_id: str
+) -> DiagnosticStatus:
+    """Say which other sensors help, and what is wrong with them."""
+    faults = [one.fault for one in sources if one.fault]
+    values = {}
+    for one in sources:
+        values[f'{one.name}, pictures with it'] = one.used
+        values[f'{one.name}, pictures without it'] = one.missed
+    if faults:
+        return _status(f'{node}: Surroundings', _WARN, '; '.join(faults), frame_id, values)
+    message = ', '.join(one.name for one in sources) or 'the camera alone'
+    return _status(f'{node}: Surroundings', _OK, message, frame_id, values)
 
 
 def _input_level(state: InputState, report: Report) -> tuple[bytes, str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import time
 
 from anny_ros.errors import InputError
+from anny_ros.geometry.cues import CAMERA_UP
 from anny_ros.parameters import Parameters
 from anny_ros.perception import Perception
 from anny_ros.ros.cameras import Cameras
@@ -16,6 +17,7 @@ from anny_ros.ros.pictures import decode_compressed_image, decode_image
 from anny_ros.ros.publishers import ScenePublisher
 from anny_ros.ros.result import Result, shown_people
 from anny_ros.ros.statistics import Statistics
+from anny_ros.ros.surroundings import SurroundingsWatch
 from anny_ros.types import CameraSource, Frame, Scene, TrackState
 from rclpy.clock import Clock
 from rclpy.impl.rcutils_logger import RcutilsLogger
@@ -35,6 +37,7 @@ class Pipeline:
     ----------
     perception : Perception
     cameras : Cameras
+    surroundings : SurroundingsWatch
     publishers : sequence of ScenePublisher
     parameters : Parameters
     logger : RcutilsLogger
@@ -48,6 +51,7 @@ class Pipeline:
         *,
         perception: Perception,
         cameras: Cameras,
+        surroundings: SurroundingsWatch,
         publishers: Sequence[ScenePublisher],
         parameters: Parameters,
         logger: RcutilsLogger,
@@ -58,6 +62,7 @@ class Pipeline:
         self.newest: Result | None = None
         self._perception = perception
         self._cameras = cameras
+        self._surroundings = surroundings
         self._publishers = publishers
         self._logger = logger
         self._clock = clock
@@ -91,7 +96,9 @@ class Pipeline:
         frame = Frame(rgb, stamp_seconds(message.header), camera)
         watch.append(time.perf_counter())
         rejected = self._perception.num_rejected
-        scene = self._perception(frame)
+        height, width = rgb.shape[:2]
+        source = self._surroundings.source(message.header, width, height)
+        scene = self._perception(frame, source)
         rejected = self._perception.num_rejected - rejected
         if scene.reset:
             self._logger.warning(
@@ -101,8 +108,15 @@ class Pipeline:
         watch.append(time.perf_counter())
         shown = shown_people(scene, tentative=parameters.publish.tentative)
         body = self._perception.estimator.body
+        ground = self._surroundings.newest.ground
         result = Result(
-            message.header, frame, shown, body, parameters.publish.mesh, everybody=scene
+            message.header,
+            frame,
+            shown,
+            body,
+            parameters.publish.mesh,
+            everybody=scene,
+            up=CAMERA_UP if ground is None else ground.up,
         )
         self.newest = result  # first, for whoever asks about what was just received
         for publisher in self._publishers:

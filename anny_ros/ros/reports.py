@@ -15,6 +15,7 @@ from anny_ros.ros.diagnostics import (
     inference_status,
     input_status,
     InputState,
+    surroundings_status,
     tracking_status,
 )
 from anny_ros.ros.inputs import image_topic
@@ -91,6 +92,7 @@ class Reports:
             input_status(name, self._input_state(received, dropped, now), report),
             inference_status(name, *model, report),
             tracking_status(name, report),
+            surroundings_status(name, self._work.surroundings.report(), report.frame_id),
         ]
         self._diagnostics.publish(DiagnosticArray(header=header, status=statuses))
 

@@ -11,7 +11,7 @@ from anny_ros.body import BodyModel
 from anny_ros.geometry.cues import CAMERA_UP, Cues, read_cues
 from anny_ros.types import Frame, Scene, TrackState
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from std_msgs.msg import Header
 
 
@@ -31,6 +31,8 @@ class Result:
         Surface to publish, ``full`` or ``coarse``.
     everybody : Scene or None
         Also those who are not published; None: there are no others.
+    up : array, (3,)
+        Against gravity in the optical frame.
 
     """
 
@@ -42,6 +44,7 @@ class Result:
         body: BodyModel,
         resolution: str,
         everybody: Scene | None = None,
+        up: ArrayLike = CAMERA_UP,
     ) -> None:
         self.everybody = scene if everybody is None else everybody
         self.header = header
@@ -49,7 +52,7 @@ class Result:
         self.scene = scene
         self.body = body
         self.resolution = resolution
-        self.up = CAMERA_UP
+        self.up = np.asarray(up, np.float64)
 
     @cached_property
     def visible_rows(self) -> NDArray[np.intp]:

@@ -14,6 +14,7 @@ from anny_ros.ros.inputs import image_topic, Inputs
 from anny_ros.ros.mailbox import Mailbox
 from anny_ros.ros.pipeline import Pipeline
 from anny_ros.ros.publishers import ScenePublisher
+from anny_ros.ros.surroundings import SurroundingsWatch
 from anny_ros.ros.worker import Worker
 from anny_ros.tracking import Tracker
 from rclpy.lifecycle import LifecycleNode
@@ -48,9 +49,11 @@ class Work:
         self.cameras = Cameras(
             parameters.camera.k, image_topic(node, parameters), node.get_logger()
         )
+        self.surroundings = SurroundingsWatch(node, parameters)
         self.pipeline = Pipeline(
             perception=Perception(estimator, parameters, tracker=tracker),
             cameras=self.cameras,
+            surroundings=self.surroundings,
             publishers=publishers,
             parameters=parameters,
             logger=node.get_logger(),
@@ -68,6 +71,7 @@ class Work:
             return
         for publisher in self._publishers:
             publisher.start()
+        self.surroundings.start()
         self.mailbox.open()
         self.inputs = Inputs(self._node, self._parameters, self.mailbox, self.cameras)
         self._worker = Worker(self.mailbox, self.pipeline, self.inputs.wait_for_camera_info)
@@ -79,6 +83,7 @@ class Work:
             return
         self.inputs.close()
         self._worker.stop()
+        self.surroundings.stop()
         self.inputs = self._worker = None
         for publisher in self._publishers:
             publisher.stop()

@@ -11,6 +11,7 @@ from anny_ros.geometry.ground import Ground, scale_from_ground, ScaleMeasurement
 from anny_ros.inference.assemble import assemble_detections, ray_covariance
 from anny_ros.inference.fusion import distance_spread, fuse_scale, GATE
 from anny_ros.render.rasterise import rasterise
+from anny_ros.tracking.measurement import measure
 from anny_ros.types import Camera
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -89,6 +90,21 @@ def test_the_product_of_gaussians(body, people, log_scale, stddev, prior):
     np.testing.assert_allclose(distances(fused) / distances(people), np.exp(mean), rtol=1e-5)
     np.testing.assert_allclose(fused.stature / people.stature, np.exp(mean), rtol=1e-5)
     np.testing.assert_allclose(distance_spread(fused), np.sqrt(variance), rtol=1e-3)
+
+
+def test_statures_stay_less_sure_than_measured_distances(body, people):
+    share = fuse_scale(people, body, [measurement(0.1, 0.012)])
+    stature_share = share.stature_stddev / share.stature
+    measured = measure(
+        share.position, share.position_covariance, share.stature, share.stature_stddev
+    )
+    assert (stature_share > 0.04).all()
+    assert (measured.coupling == 0).all(), 'the tracker takes the distance for measured'
+    vague = fuse_scale(people, body, [measurement(0.1, 0.08)])
+    assert (vague.stature_stddev / vague.stature < 0.1).all()
+    sure = replace(people, stature_stddev=0.01 * people.stature)
+    kept = fuse_scale(sure, body, [measurement(0.1, 0.012)])
+    assert (kept.stature_stddev / kept.stature < 0.0125).all()
 
 
 def test_everything_metric_is_scaled_and_pixels_stay(body, people):

@@ -41,7 +41,7 @@ def test_what_a_transition_makes_its_opposite_destroys(graph):
         assert inactive > unconfigured
         for _ in range(2):
             assert node.trigger_activate() == SUCCESS
-            assert counts()[1] == inactive[1] + 2, 'image and camera_info'
+            assert counts()[1] == inactive[1] + 3, 'image, camera_info and depth'
             assert node.trigger_deactivate() == SUCCESS
             assert counts() == inactive
         assert node.trigger_cleanup() == SUCCESS
