@@ -227,9 +227,8 @@ class AnnyVitNetwork(SingleShotNetwork):
             (B, Q, 6).
 
         """
-        features, hfov = self.encoder(pixels)
-        layers, appearance = self.people(features)
-        last: Described = layers[-1]
+        layers, appearance, hfov = self.describe(*self.encoder.backbone(pixels))
+        last = layers[-1]
         return NetworkOutput(
             hfov=hfov,
             confidence=last.logit.sigmoid(),
@@ -239,6 +238,26 @@ class AnnyVitNetwork(SingleShotNetwork):
             pose=among_all_bones(last.pose, self.config.num_bones),
             appearance=appearance,
         )
+
+    def describe(self, features: Tensor, cls: Tensor) -> tuple[list[Described], Tensor, Tensor]:
+        """
+        Describe everybody from what the backbone made of pictures.
+
+        Parameters
+        ----------
+        features : Tensor, (B, rows, columns, C)
+        cls : Tensor, (B, C)
+
+        Returns
+        -------
+        layers : list of Described
+        appearance : Tensor, (B, Q, A)
+        hfov : Tensor, (B,), radians
+
+        """
+        hfov = torch.sigmoid(self.encoder.mlp_fov_unique(cls)) * self.encoder.fov_max  # (B, 1)
+        layers, appearance = self.people(features)
+        return layers, appearance, hfov[:, 0]
 
 
 def among_all_bones(pose: Tensor, num_bones: int) -> Tensor:
