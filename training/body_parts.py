@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 FloatArray = NDArray[np.float64]
 
-_LARGEST = 512  # vertices: the smaller the fewer shapes, but each part costs some microseconds
+_LARGEST = 768  # vertices: the smaller the fewer shapes, but each part costs some microseconds
 _CUT = 1e-8  # metres
 _FLIP = np.array([-1.0, 1.0, 1.0])
 

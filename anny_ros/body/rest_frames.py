@@ -15,9 +15,9 @@ class RestFrames(torch.nn.Module):
 
     Notes
     -----
-    The bone's direction y is turned to by the smallest rotation from (0, 1, 0), then the roll
-    follows (Anny). With k = 1 / (1 + y_y) that rotation is closed; for bones that point down
-    (y_y < 0) the equal form k = (1 - y_y) / (y_x^2 + y_z^2) does not cancel. Runs in float64.
+    The bone's direction (x, y, z) is turned to by the smallest rotation from (0, 1, 0), then the
+    roll follows (Anny). With k = 1 / (1 + y) that rotation is closed; for bones that point down
+    (y < 0) the equal form k = (1 - y) / (x^2 + z^2) does not cancel. Runs in float64.
 
     """
 
@@ -30,8 +30,9 @@ class RestFrames(torch.nn.Module):
         arrays = asset.arrays
         bones = arrays['skeleton.tails'] - arrays['skeleton.heads']
         basis = arrays['skeleton.tails_basis'] - arrays['skeleton.heads_basis']
-        self.register_buffer('bones', torch.as_tensor(bones), False)
-        self.register_buffer('basis', torch.as_tensor(basis.reshape(len(basis), -1)), False)
+        bones, basis = bones.T.reshape(-1), basis.transpose(0, 2, 1).reshape(len(basis), -1)
+        self.register_buffer('bones', torch.as_tensor(bones), False)  # planes (3 J)
+        self.register_buffer('basis', torch.as_tensor(basis), False)
         self.register_buffer('rolls', torch.as_tensor(arrays['skeleton.rolls'].copy()), False)
 
     def forward(self, coefficients: Tensor) -> Tensor:
@@ -49,10 +50,15 @@ class RestFrames(torch.nn.Module):
             Columns are the axes of the bone's frame in rest axes.
 
         """
-        along = (coefficients @ self.basis).view(len(coefficients), *self.bones.shape)
-        bones = self.bones + along
-        x, y, z = (bones / bones.norm(dim=-1, keepdim=True)).unbind(-1)
+        N, J = len(coefficients), len(self.rolls)
+        bones = torch.addmm(self.bones, coefficients, self.basis).view(N, 3, J)
+        x, y, z = bones.transpose(0, 1).contiguous()  # vectors of equal length are fast
+        length = (x * x + y * y + z * z).sqrt()
+        x, y, z = x / length, y / length, z / length
         side = (x * x + z * z).clamp_min(torch.finfo(torch.float64).tiny)
-        k = torch.where(y < 0, (1 - y) / side, 1 / (1 + y).clamp_min(0.5))
-        rows = (1 - x * x * k, x, -x * z * k, -x, y, -z, -x * z * k, z, 1 - z * z * k)
-        return torch.stack(rows, -1).unflatten(-1, (3, 3)) @ self.rolls
+        above = 1 + y.abs()
+        k = torch.where(y < 0, above / side, 1 / above)
+        kx, kz = k * x, k * z
+        xz = kx * z
+        rows = (1 - kx * x, x, -xz, -x, y, -z, -xz, z, 1 - kz * z)
+        return torch.stack(rows, -1).view(N, J, 3, 3) @ self.rolls

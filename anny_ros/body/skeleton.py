@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+import itertools
 from typing import Any
 
 from anny_ros.body.asset import Asset
@@ -37,14 +38,11 @@ class RestBody:
         Of the shape basis.
     heads : Tensor, (N, J, 3), metres
         Joint positions.
-    points : Tensor, (N, P, 3), metres
-        Weighted points fixed to bones, whose sums are the landmarks.
 
     """
 
     coefficients: Tensor
     heads: Tensor
-    points: Tensor
 
 
 @dataclass(frozen=True)
@@ -83,8 +81,10 @@ class Skeleton(torch.nn.Module):
 
     """
 
-    template: Tensor
-    basis: Tensor
+    heads: Tensor
+    heads_basis: Tensor
+    points: Tensor
+    points_basis: Tensor
     above: Tensor
     by_depth: Tensor
     from_depth: Tensor
@@ -121,14 +121,10 @@ class Skeleton(torch.nn.Module):
             torch.as_tensor(arrays['shape.projection'].copy()),
             dtype,
         )
-        points, points_basis = self._merge_points(asset, rank)
-        heads = arrays['skeleton.heads'][index]
         heads_basis = arrays['skeleton.heads_basis'][:, index]
-        keep('template', np.concatenate([heads, points]).reshape(-1))
-        keep(
-            'basis',
-            np.concatenate([heads_basis, points_basis], 1).reshape(len(heads_basis), -1),
-        )
+        keep('heads', arrays['skeleton.heads'][index].reshape(-1))
+        keep('heads_basis', heads_basis.reshape(len(heads_basis), -1))
+        self._merge_points(asset, rank)
 
     @staticmethod
     def _nearest_turned(asset: Asset, index: list[int]) -> list[int]:
@@ -149,6 +145,11 @@ class Skeleton(torch.nn.Module):
         starts = np.cumsum([0, *self._levels])
         above = [0 if d == 0 else place[self.parents[j]] - starts[d - 1] for d, j in
                  ((depth[j], j) for j in order)]  # fmt: skip
+        by_level = np.split(np.array(above), starts[1:-1])
+        self._straight = [  # whether each joint of the level before goes on in one
+            len(there) == len(here) and np.array_equal(here, np.arange(len(here)))
+            for there, here in itertools.pairwise(by_level)
+        ]
         self._keep('above', np.array(above), torch.int64)
         self._keep('by_depth', np.array(order), torch.int64)
         self._keep('from_depth', place, torch.int64)
@@ -158,10 +159,8 @@ class Skeleton(torch.nn.Module):
         tensor = torch.as_tensor(values.copy()).to(dtype or self._dtype)
         self.register_buffer(name, tensor, persistent=False)
 
-    def _merge_points(
-        self, asset: Asset, rank: list[int]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Sum the points of one landmark on the same turned joint: (P, 3) and (B, P, 3)."""
+    def _merge_points(self, asset: Asset, rank: list[int]) -> None:
+        """Sum the points of one landmark that hang on the same turned joint."""
         arrays, keep = asset.arrays, self._keep
         joints = np.array(rank)[arrays['landmark.joint'].astype(np.int64)]
         pairs = np.stack([arrays['landmark.index'].astype(np.int64), joints], 1)
@@ -178,7 +177,8 @@ class Skeleton(torch.nn.Module):
         keep('point_joint', unique[:, 1], torch.int64)
         keep('point_weight', weight)
         keep('point_sums', sums)
-        return template, basis.transpose(1, 0, 2)
+        keep('points', template.reshape(-1))
+        keep('points_basis', basis.transpose(1, 0, 2).reshape(basis.shape[1], -1))
 
     @property
     def num_joints(self) -> int:
@@ -204,9 +204,8 @@ class Skeleton(torch.nn.Module):
 
         """
         c = self.coefficients(phenotype)
-        num_rows = self.num_joints + len(self.point_joint)
-        both = torch.addmm(self.template, c, self.basis).view(len(c), num_rows, 3)
-        return RestBody(c, both[:, : self.num_joints], both[:, self.num_joints :])
+        heads = torch.addmm(self.heads, c, self.heads_basis)
+        return RestBody(c, heads.view(len(c), self.num_joints, 3))
 
     def joint_poses(
         self, rest: RestBody, rotations: Tensor, translation: Tensor | None = None
@@ -235,12 +234,13 @@ class Skeleton(torch.nn.Module):
         offsets = torch.cat([root[:, None], bones], 1)
         last_row = self.last_row.expand(N, J, 1, 4)
         local = torch.cat([torch.cat([rotations, offsets[..., None]], -1), last_row], -2)
-        local = local.transpose(0, 1).index_select(0, self.by_depth)  # (J, N, 4, 4)
-        level, *levels = local.split(self._levels)
-        posed = [level[..., :3, :]]  # (K, N, 3, 4) a level of K joints
-        for level, above in zip(levels, self.above.split(self._levels)[1:], strict=True):
-            up = posed[-1].index_select(0, above).flatten(0, 1)
-            posed.append(torch.bmm(up, level.flatten(0, 1)).view(len(above), N, 3, 4))
+        local = local.transpose(0, 1).index_select(0, self.by_depth).flatten(0, 1)  # (J N, 4, 4)
+        level, *levels = local.split([count * N for count in self._levels])
+        posed = [level[:, :3].view(1, N, 3, 4)]  # (K, N, 3, 4): a level of K joints
+        aboves = self.above.split(self._levels)[1:]
+        for level, above, straight in zip(levels, aboves, self._straight, strict=True):
+            up = posed[-1] if straight else posed[-1].index_select(0, above)
+            posed.append(torch.bmm(up.view(len(level), 3, 4), level).view(len(above), N, 3, 4))
         return torch.cat(posed).transpose(0, 1).index_select(1, self.from_depth)
 
     def pose(
@@ -263,7 +263,12 @@ class Skeleton(torch.nn.Module):
         """
         poses = self.joint_poses(rest, rotations, translation)
         j, weight = self.point_joint, self.point_weight[:, None]
-        lever = rest.points - weight * rest.heads.index_select(1, j)
+        N, P = len(poses), len(j)
+        at_rest = torch.addmm(self.points, rest.coefficients, self.points_basis).view(N, P, 3)
+        lever = at_rest - weight * rest.heads.index_select(1, j)
+        lever = torch.cat([lever, weight.expand(N, P, 1)], -1)
         on = poses.index_select(1, j)  # (N, P, 3, 4)
-        points = (on[..., :3] @ lever[..., None])[..., 0] + weight * on[..., 3]
-        return PosedSkeleton(poses[..., :3], poses[..., 3], self.point_sums @ points, points)
+        points = torch.bmm(on.view(N * P, 3, 4), lever.view(N * P, 4, 1)).view(N, P, 3)
+        sums = self.point_sums @ points.transpose(0, 1).reshape(P, N * 3)
+        landmarks = sums.view(len(sums), N, 3).transpose(0, 1)
+        return PosedSkeleton(poses[..., :3], poses[..., 3], landmarks, points)

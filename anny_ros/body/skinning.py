@@ -92,16 +92,16 @@ class Skinning:
         T[: 3 * N] *= self._signs  # (4 N 3, sum of J'); the x of mirror images is negative
         by_block = iter(T.split(self._num_joints, 1))
         out = transforms.new_empty(N, self._num_vertices, 3)
-        planes = out.transpose(1, 2)
+        out_planes = out.transpose(1, 2)
         for c, (basis, blocks) in zip(own.split(self._ranks, 1), self._parts, strict=True):
-            rest = torch.mm(c, basis).view(N, 3, basis.shape[1] // 3)
+            num_points = basis.shape[1] // 3
+            rest = torch.mm(c, basis).view(3 * N, num_points)
             for block in blocks:
-                points = rest[..., : block.count]
-                if block.points is not None:
-                    points = rest.index_select(2, block.points)
-                x, y, z = points.unsqueeze(2).unbind(1)  # (N, 1, V')
-                blended = torch.mm(next(by_block), block.weights).view(4, N, 3, block.count)
+                count, points = block.count, block.points
+                chosen = rest[:, :count] if points is None else rest.index_select(1, points)
+                x, y, z = chosen.unflatten(0, (N, 3)).unsqueeze(2).unbind(1)  # (N, 1, V')
+                blended = torch.mm(next(by_block), block.weights).view(4, N, 3, count)
                 by_x, by_y, by_z, moved = blended.unbind()
                 moved.addcmul_(by_x, x).addcmul_(by_y, y).addcmul_(by_z, z)
-                planes[..., block.start : block.start + block.count] = moved
+                out_planes.narrow(2, block.start, count).copy_(moved)
         return out
