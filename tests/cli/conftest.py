@@ -76,7 +76,7 @@ class FakeTracker:
     def expected_boxes(self):
         return np.zeros((0, 4), np.float32)
 
-    def update(self, detections):
+    def update(self, detections, world_from_camera=None):
         rows = [] if self.count == 1 else [0, 1]
         self.count += 1
         n = len(rows)
