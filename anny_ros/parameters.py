@@ -282,8 +282,8 @@ class TfParameters:
     enable: bool = _declare(True, 'Broadcast a frame body_<id> for each person.', dynamic=True)
     prediction_horizon: float = _declare(
         0.0,
-        'Broadcast where people will be so much after the picture, with that later stamp; '
-        '0: where they were in it.',
+        'Broadcast where people will be so much after the picture, with that later stamp, in '
+        'tracking.frame if that is set; 0: where they were in it, in the frame of the picture.',
         unit='s',
         minimum=0.0,
         maximum=1.0,

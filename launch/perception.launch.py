@@ -43,6 +43,7 @@ def perception_node(context: LaunchContext) -> list[Node]:
             remappings=[
                 ('image', LaunchConfiguration('image')),
                 ('camera_info', LaunchConfiguration('camera_info')),
+                ('depth', LaunchConfiguration('depth')),
             ],
             ros_arguments=['--log-level', LaunchConfiguration('log_level')],
             respawn=respawn,
@@ -105,6 +106,11 @@ def generate_launch_description() -> LaunchDescription:
             'camera_info',
             default_value='/camera/camera_info',
             description='Topic of the intrinsics that belong to the pictures.',
+        ),
+        DeclareLaunchArgument(
+            'depth',
+            default_value='/camera/depth_registered/image_raw',
+            description='Topic of depth pictures that are registered to the pictures; not needed.',
         ),
         DeclareLaunchArgument(
             'respawn',

@@ -26,6 +26,7 @@ def perception(camera: str) -> IncludeLaunchDescription:
             'namespace': camera,
             'image': f'/{camera}/camera/image_raw',
             'camera_info': f'/{camera}/camera/camera_info',
+            'depth': f'/{camera}/camera/depth_registered/image_raw',
         }.items(),
     )
 

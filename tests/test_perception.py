@@ -40,6 +40,9 @@ class Scripted(Estimator):
         for name in ('joint_positions', 'keypoints_3d'):
             rows[name] = rows[name] + place[:, None]
         rows['position_covariance'] = np.tile(0.01 * np.eye(3, dtype=np.float32), (2, 1, 1))
+        rows['rotations'] = rows['joint_orientations'] = np.tile(
+            np.eye(3, dtype=np.float32), (2, 3, 1, 1)
+        )
         rows['score'] = np.full(2, 0.9, np.float32)
         rows['bbox'] = np.array([[130, 100, 230, 400], [410, 100, 510, 400]], np.float32)
         rows['stature'] = np.full(2, 1.7, np.float32)

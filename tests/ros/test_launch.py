@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 ARGUMENTS = {
     'perception': {
         'namespace', 'use_sim_time', 'params_file', 'model', 'checkpoint', 'image', 'camera_info',
-        'respawn', 'hri', 'people', 'people_frame', 'log_level', 'rviz', 'autostart',
+        'depth', 'respawn', 'hri', 'people', 'people_frame', 'log_level', 'rviz', 'autostart',
     },
     'two_cameras': {'bridge'},
     'demo': {'video', 'rviz'},

@@ -6,7 +6,7 @@ import array
 from dataclasses import replace
 
 from anny_ros.geometry.ground import ScaleMeasurement
-from anny_ros.geometry.rotations import rotmat_to_quat_xyzw
+from anny_ros.geometry.rotations import quat_xyzw_to_rotmat, rotmat_to_quat_xyzw
 from anny_ros.inference import assemble_detections
 from anny_ros.inference.assemble import ray_covariance
 from anny_ros.inference.fusion import fuse_scale
@@ -17,8 +17,9 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import Quaternion, Transform, TransformStamped, Vector3
 import numpy as np
 import pytest
+from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image
-from tf2_ros import TransformBroadcaster
+from tf2_ros import Buffer, TransformBroadcaster, TransformListener
 
 pytestmark = pytest.mark.ros
 
@@ -92,23 +93,31 @@ def places(message):
     return np.array([[p.x, p.y, p.z] for p in points])
 
 
-@pytest.mark.parametrize('frame', ['odom', ''])
-def test_a_turning_camera_does_not_move_people(graph, make, frame):
-    def pose_at(t):
-        return pose_of(0.4 * np.sin(t))
+def pose_at(t):
+    return pose_of(0.4 * np.sin(t))
 
+
+def turning(graph, make, walking=(0.0, 0.0, 0.0)):
+    """Let the camera turn before people who stand or walk in the world; gives where they begin."""
     begin = make.header().stamp.sec + 1e-9 * make.header().stamp.nanosec
     seen = graph.estimator.people
     world = seen.position @ pose_at(0.0)[:3, :3].T + pose_at(0.0)[:3, 3]
 
     class Turning(make.estimator):
         def __call__(self, picture):
-            pose = pose_at(picture.stamp - begin)
-            here = (world - pose[:3, 3]) @ pose[:3, :3]
+            t = picture.stamp - begin
+            pose = pose_at(t)
+            here = (world + t * np.array(walking) - pose[:3, 3]) @ pose[:3, :3]
             self.people = seen.moved((here - seen.position).astype(np.float32))
             return super().__call__(picture)
 
     graph.estimator = Turning(graph.body)
+    return world
+
+
+@pytest.mark.parametrize('frame', ['odom', ''])
+def test_a_turning_camera_does_not_move_people(graph, make, frame):
+    turning(graph, make)
     graph.active_anny(tracking__frame=frame, diagnostics__period=0.1)
     robot = Robot(graph, make)
     fastest = 0.0
@@ -122,6 +131,38 @@ def test_a_turning_camera_does_not_move_people(graph, make, frame):
         assert graph.spin_until(lambda: robot.status().level == OK, 3.0), robot.status()
     else:
         assert fastest > 0.5, 'relative to the camera they move'
+
+
+def test_predicted_frames_are_right_whatever_the_camera_does_meanwhile(graph, make):
+    walking = np.array([0.0, 1.0, 0.0])
+    world = turning(graph, make, walking)
+    graph.active_anny(tracking__frame='odom', tf__prediction_horizon=0.5)
+    robot = Robot(graph, make)
+    buffer = Buffer()
+    listener = TransformListener(buffer, graph.tester)
+    for i in range(30):
+        robot.send_pose(i / 15, pose_at(i / 15))
+        message = robot.take_picture(i / 15)
+    later = Time.from_msg(make.header(29 / 15 + 0.5).stamp)
+    for human, start in zip(message.humans, world, strict=True):
+        frame = f'body_{human.id}'
+        assert graph.spin_until(lambda f=frame: buffer.can_transform('odom', f, later))
+        found = buffer.lookup_transform('odom', frame, later).transform
+        expected = start + (29 / 15 + 0.5) * walking
+        place = found.translation
+        np.testing.assert_allclose([place.x, place.y, place.z], expected, atol=0.1)
+        # Somebody who faced the camera that looked along x faces -x.
+        q = found.rotation
+        forward = quat_xyzw_to_rotmat(np.array([q.x, q.y, q.z, q.w]))[:, 0]
+        facing_camera = pose_at(29 / 15)[:3, :3] @ [0, 0, -1]
+        np.testing.assert_allclose(forward, facing_camera, atol=0.05)
+    # A picture without a pose has no prediction: frames keep their parent.
+    robot.take_picture(9.0)
+    graph.spin_for(0.2)
+    frame = f'body_{message.humans[0].id}'
+    latest = buffer.lookup_transform('odom', frame, Time()).header.stamp
+    assert Time.from_msg(latest).nanoseconds == later.nanoseconds
+    listener.unregister()
 
 
 def test_a_transform_that_comes_after_its_picture_is_waited_for(graph, make):

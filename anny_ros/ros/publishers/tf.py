@@ -1,6 +1,12 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""``/tf``: a frame ``body_<id>`` for each person, and those of the joints where wanted."""
+"""
+``/tf``: a frame ``body_<id>`` for each person, and those of the joints where wanted.
+
+With ``tf.prediction_horizon`` it says where people will be. Then what the camera does meanwhile
+matters; where the scene's velocities are relative to a frame that stands still, people are sent
+in that frame.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +19,17 @@ from anny_ros.parameters import Parameters
 from anny_ros.ros.conversions import quaternion, xyz
 from anny_ros.ros.publishers.base import ScenePublisher
 from anny_ros.ros.result import Result
-from anny_ros.types import FloatArray
+from anny_ros.tracking.prediction import predicted
+from anny_ros.types import FloatArray, Scene
 from geometry_msgs.msg import Transform, TransformStamped, Vector3
 import numpy as np
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
+from rclpy.time import Time
 from std_msgs.msg import Header
 from tf2_ros import TransformBroadcaster
+
+_HERE: FloatArray = np.eye(4)
 
 
 class TfPublisher(ScenePublisher):
@@ -40,7 +51,15 @@ class TfPublisher(ScenePublisher):
         if stamp == self._last_stamp or not result.header.frame_id:
             return
         self._last_stamp = stamp
-        transforms = body_transforms(result)
+        horizon = self.parameters.tf.prediction_horizon
+        if horizon > 0:
+            found = predicted_result(result, horizon, self.parameters.tracking.frame)
+            if found is None:
+                return
+            result, pose = found
+        else:
+            pose = _HERE
+        transforms = body_transforms(result, pose)
         if self.parameters.tf.joints != 'none':
             transforms += joint_transforms(result, all_joints=self.parameters.tf.joints == 'all')
         if transforms:
@@ -56,14 +75,59 @@ class TfPublisher(ScenePublisher):
         super().close()
 
 
-def body_transforms(result: Result) -> list[TransformStamped]:
-    """Make a transform for each person who is not LOST."""
+def predicted_result(
+    result: Result, horizon: float, frame: str
+) -> tuple[Result, FloatArray] | None:
+    """
+    Say where people will be.
+
+    Parameters
+    ----------
+    result : Result
+    horizon : float, seconds
+    frame : str
+        The one that velocities are relative to; empty: the optical frame.
+
+    Returns
+    -------
+    result : Result
+        People ``horizon`` later, in the optical frame of the picture; its header has the later
+        stamp and the frame to send them in.
+    pose : ndarray, (4, 4)
+        From the optical frame of the picture to the frame of the header.
+
+    None if the camera's pose in ``frame`` is not known: frames of people must not change their
+    parent from picture to picture.
+
+    """
+    scene, header = result.scene, result.header
+    pose = _HERE
+    if frame:
+        if scene.world_from_camera is None:
+            return None
+        pose = scene.world_from_camera
+    stamp = Time.from_msg(header.stamp) + Duration(seconds=horizon)
+    later = Header(stamp=stamp.to_msg(), frame_id=frame or header.frame_id)
+    people: Scene = predicted(scene, scene.stamp + horizon)
+    moved = Result(
+        later, result.frame, people, result.body, result.resolution, result.everybody, result.up
+    )
+    return moved, pose
+
+
+def body_transforms(result: Result, pose: FloatArray = _HERE) -> list[TransformStamped]:
+    """
+    Make a transform for each person who is not LOST.
+
+    ``pose`` (4, 4) goes from the optical frame to that of the result's header.
+    """
     rows = result.visible_rows
+    R, t = pose[:3, :3], pose[:3, 3]
     return _transforms(
         result.header,
         [f'body_{result.scene.ids[row]}' for row in rows],
-        result.scene.humans.position[rows],
-        result.body_orientations[rows],
+        result.scene.humans.position[rows] @ R.T + t,
+        R @ result.body_orientations[rows],
     )
 
 
