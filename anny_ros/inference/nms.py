@@ -96,15 +96,17 @@ def merge_views(
     """
     Keep one of each person who was found in several views of a picture.
 
-    Within a view everybody is somebody else, so a person stands for at most one of each other
-    view, the nearest.
+    Whoever an earlier view shows is taken from there; later ones are for whom it missed. Within a
+    view everybody is somebody else, so each person is at most one of another view, the nearest.
+    Besides bodies that cover each other, faces at one place are one person whatever their
+    distance: of two people, the nearer one would hide the other's.
 
     Parameters
     ----------
     positions, keypoints, bbox, score
         See ``body_nms``; all in the picture.
     view : ndarray, (N,)
-        Which view each was found in.
+        Which view each was found in, from 0.
     blur : ndarray, (N,), pixels
         Standard deviation of a person's place in the picture, which is larger in a view that
         shows it smaller.
@@ -118,22 +120,26 @@ def merge_views(
     apart, size = _apart(keypoints), _sizes(bbox)
     near = IMAGE_DISTANCE * np.minimum(size[:, None], size[None])
     near = near + np.hypot(blur[:, None], blur[None])
-    same = (apart < near) & _similar_depth(positions) & (view[:, None] != view[None])
-    kept: list[int] = []
-    taken: set[tuple[int, int]] = set()  # kept row, and a view that it stands for
-    for row in _by_score(score):
-        found_in = int(view[row])
-        free = [k for k in kept if same[row, k] and (k, found_in) not in taken]
-        if free:
-            taken.add((min(free, key=lambda k: apart[row, k]), found_in))
-        else:
-            kept.append(int(row))
-    return np.array(kept, np.intp)
+    same = (apart < near) & _similar_depth(positions)
+    same |= _apart(keypoints[:, :5].mean(axis=1, keepdims=True)) < near
+    same &= view[:, None] != view[None]
+    kept = np.flatnonzero(view == 0)
+    for later in range(1, int(view.max(initial=0)) + 1):
+        here = np.flatnonzero(view == later)
+        offer = np.where(same[np.ix_(here, kept)], apart[np.ix_(here, kept)], np.inf)
+        new = np.ones(len(here), bool)
+        for pair in np.argsort(offer, axis=None, kind='stable'):  # the nearest pairs first
+            row, column = np.unravel_index(pair, offer.shape)
+            if offer[row, column] < np.inf:
+                new[row] = False
+                offer[row] = offer[:, column] = np.inf
+        kept = np.concatenate([kept, here[new]])
+    return kept[_by_score(score[kept])]
 
 
 def _apart(keypoints: FloatArray) -> FloatArray:
-    """Mean distance (N, N) of the keypoints of each two people, pixels."""
-    offsets = keypoints[:, None] - keypoints[None]  # (N, N, 17, 2)
+    """Mean distance (N, N) of the keypoints (N, K, 2) of each two people, pixels."""
+    offsets = keypoints[:, None] - keypoints[None]  # (N, N, K, 2)
     apart: FloatArray = np.linalg.norm(offsets, axis=-1).mean(axis=-1)
     return apart
 

@@ -29,10 +29,10 @@ SMALLEST_WINDOW = 1 / 3
 # The search for new people: so many tiles a side at most, each larger by this share than needed.
 MOST_TILES = 4
 OVERLAP = 0.2
-# A person counts as looked at in a window if the box is within it by this share of its size.
+# An expected person counts as looked at in a window if the box is within it by this share of its
+# size; a person who was found in it counts as whole if it is this share.
 MARGIN = 0.05
-# Share of a person's box inside of the picture that has to be inside of the window too.
-WHOLE = 0.9
+FOUND_MARGIN = 0.02
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,13 @@ class View:
         Returns
         -------
         ndarray, (N,), bool
-            Whether the window has (nearly) all that the picture has of each.
+            Whether the window has all that the picture has of each. Somebody whose box reaches
+            an edge of the window that is not the picture's may go on beyond it.
 
         """
-        there = _clipped(bbox, np.array([0, 0, picture.width, picture.height]) - 0.5)
-        here = _clipped(bbox, self.window)
-        area, seen = (np.prod(box[:, 2:] - box[:, :2], axis=1) for box in (there, here))
-        return (area > 0) & (seen >= WHOLE * area)
+        size = np.array([picture.width, picture.height])
+        box = _clipped(bbox, np.array([0, 0, *size]) - 0.5)
+        return _inside(box, self.window, size, FOUND_MARGIN) & (box[:, 2:] > box[:, :2]).all(1)
 
 
 def whole_picture(width: int, height: int, longest: int, multiple: int) -> View:
@@ -162,13 +162,23 @@ def _clipped(bbox: FloatArray, window: FloatArray) -> NDArray[np.float64]:
     return np.clip(np.asarray(bbox, np.float64), lowest, highest)
 
 
+def _inside(
+    boxes: NDArray[np.float64], window: FloatArray, size: NDArray[np.int_], margin: float
+) -> NDArray[np.bool_]:
+    """Which boxes (N, 4) of a picture keep a margin from a window's edges inside of it."""
+    space = margin * (window[2:] - window[:2])
+    low = np.where(window[:2] > 0, window[:2] + space, -0.5)
+    high = np.where(window[2:] < size - 1, window[2:] - space, size - 0.5)
+    return np.all((boxes[:, :2] >= low) & (boxes[:, 2:] <= high), axis=1)
+
+
 def _small(
     expected: FloatArray | None, size: NDArray[np.int_], limit: float
 ) -> NDArray[np.float64]:
     """Boxes (S, 4) that show in a picture of a size and have no side longer than a limit."""
     if expected is None:
         return np.zeros((0, 4))
-    boxes = _clipped(expected, np.array([0, 0, *size]))
+    boxes = _clipped(expected, np.array([0, 0, *size]) - 0.5)
     sides = boxes[:, 2:] - boxes[:, :2]
     return boxes[(sides.min(1) > 0) & (sides.max(1) < limit)]
 
@@ -178,16 +188,11 @@ def _around(
 ) -> list[NDArray[np.int_]]:
     """Corners of windows that have all boxes in them, the first box's first."""
     corners = []
-    margin = MARGIN * window
     while len(boxes):
         centre = (boxes[0, :2] + boxes[0, 2:]) / 2
         corner = np.clip(np.round(centre - window / 2), 0, size - window).astype(int)
         corners.append(corner)
-        end = corner + window
-        # The picture's own edge needs no margin.
-        low = np.where(corner > 0, corner + margin, 0)
-        high = np.where(end < size, end - margin, size)
-        done = np.all((boxes[:, :2] >= low) & (boxes[:, 2:] <= high), axis=1)
+        done = _inside(boxes, np.array([*corner, *(corner + window)]) - 0.5, size, MARGIN)
         done[0] = True
         boxes = boxes[~done]
     return corners

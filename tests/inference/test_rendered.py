@@ -91,7 +91,8 @@ class RenderedScene:
 
 class SeeingNetwork:
     """
-    Answers what is true of each canvas, for everybody who shows on it and is large enough.
+    Answers what is true of each canvas, for everybody who shows on it and is large enough, except
+    that it is sure and wrong about the distance of whoever the canvas's edge cuts off.
 
     ``focal_ratio`` is what it takes the focal length for, over the true one; ``least`` the height
     in canvas pixels of the smallest person that it sees.
@@ -140,9 +141,14 @@ class SeeingNetwork:
             pose=pose,
             appearance=np.eye(num, dtype=np.float32),
         )
-        raw.confidence[seen] = people.score[seen]
+        size = (self.scene.camera.width, self.scene.camera.height)
+        part = np.clip(people.bbox.reshape(-1, 2, 2) + 0.5, 0, size)
+        box = (part - start) * scale
+        cut = (box[:, 0] < -0.5) | (box[:, 1] > np.array(canvas.shape[1::-1]) + 0.5)
+        wrong = np.where(cut.any(axis=1), 1.3, 1.0)
+        raw.confidence[seen] = np.where(wrong > 1, 0.99, people.score)[seen]
         raw.location[seen] = focal * face[seen, :2] / face[seen, 2:] + centre
-        raw.log_pixels_per_metre[seen] = np.log(focal[0] / face[seen, 2])
+        raw.log_pixels_per_metre[seen] = np.log(focal[0] / face[seen, 2] / wrong[seen])
         raw.shape[seen, :6] = people.phenotype[seen]
         return raw
 
@@ -376,8 +382,8 @@ def test_more_regions_see_far_people_more_often(street, regions):
 
 
 def test_who_is_cut_by_a_region_is_left_to_the_whole_picture(street):
-    """Somebody near enough for the whole picture, cut by every tile's edge in the middle."""
-    scene = RenderedScene(street.camera, np.array([[0.0, 0.0, 3.2]]))
+    """Somebody who is large in the whole picture and cut by every tile's edge."""
+    scene = RenderedScene(street.camera, np.array([[0.0, 0.0, 4.0]]))
     network = SeeingNetwork(scene)
     d = SingleShotEstimator(network, parameters=zoomed(4))(scene.frame())
     assert network.batches[0][0] == 5
