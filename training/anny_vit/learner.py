@@ -18,6 +18,7 @@ from training.anny_vit.augment import change_pictures, mirror_tokens, normalised
 from training.anny_vit.losses import network_loss
 from training.anny_vit.pool import Draw
 from training.anny_vit.targets import make_targets
+from training.anny_vit.truth import Truth
 from training.dinov2_weights import dinov2_graph, load_dinov2_vits14
 
 ANNY_VIT_PRESETS = {n: c for n, c in PRESETS.items() if isinstance(c, AnnyVitConfig)}
@@ -103,13 +104,19 @@ class Learner:
         else:
             pixels, truth = change_pictures(draw, rng)
             features, cls = self.backbone(pixels)
+        return self.compare(features, cls, truth, draw.width, draw.height)
+
+    def compare(
+        self, features: Tensor, cls: Tensor, truth: Truth, width: int, height: int
+    ) -> dict[str, Tensor]:
+        """Compare what is said of pictures of one size with the truth; see ``network_loss``."""
         layers, appearance, hfov = self.network.describe(features, cls)
         return network_loss(
             layers,
             appearance,
             hfov,
-            make_targets(truth, draw.width, draw.height),
-            truth.K[:, 0, 0] / draw.width,
+            make_targets(truth, width, height),
+            truth.K[:, 0, 0] / width,
             self.skeleton,
             self.network.config.backbone.patch_size,
         )
