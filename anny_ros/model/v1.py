@@ -121,7 +121,7 @@ class PatchDecoder(nn.Module):
         count = min(self.num_queries, rows * columns)
         flat = scores.flatten(1)
         # Equal scores, which are all nobody's, in the order of the patches on every runtime.
-        last = -1.0 - torch.arange(rows * columns, device=flat.device)
+        last = -1.0 - torch.arange(rows * columns, device=flat.device).to(flat.dtype)
         place = torch.where(flat > 0, flat, last).topk(count).indices  # (B, Q)
         score = flat.gather(1, place)
         queries = context.gather(1, place[..., None].expand(-1, -1, context.shape[-1]))
