@@ -1,0 +1,253 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""
+Measure what a floor and a depth picture do for distances, on rendered sequences.
+
+The estimator is the truth with errors as one picture makes them, or anny-lite. Floor and depth
+have errors too: a tilt and a height that are a little wrong; depth of half the size with noise and
+holes, of people in their clothes. Errors are of the logarithm of the distance of people of whom
+at least half is visible, after the tracker, which knows the camera's motion.
+
+    python -m training.evaluate_fusion DATA --output out/evaluation
+
+prints a table and adds the figures to ``tracking.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import replace
+import json
+from pathlib import Path
+import sys
+
+from anny_ros.body import BodyModel
+from anny_ros.errors import AnnyError
+from anny_ros.geometry.boxes import overlap
+from anny_ros.geometry.ground import Ground
+from anny_ros.geometry.rotations import rotvec_to_rotmat
+from anny_ros.inference import assemble_detections, Estimator
+from anny_ros.inference.assemble import ray_covariance
+from anny_ros.parameters import Parameters
+from anny_ros.perception import Perception, Surroundings
+from anny_ros.tracking import Tracker
+from anny_ros.types import Detections, FloatArray, Frame, PHENOTYPE_NAMES, TrackState
+import numpy as np
+from numpy.typing import NDArray
+import torch
+
+from training.pictures.labels import KeypointState
+from training.pictures.scene import Studio
+from training.pictures.sequences import render_sequence, SequenceFrame
+
+SCENARIOS = ('moving_camera', 'standing_group', 'crossing')
+HELP = {'alone': (), 'ground': ('ground',), 'depth': ('depth',), 'both': ('ground', 'depth')}
+LEAST_VISIBLE, LEAST_IOU = 0.5, 0.5
+# Errors of the estimator, shares of the size: of a person for good, and new in each picture.
+SIZE_BIAS, FIT, ACROSS = 0.08, 0.03, 0.01
+TURN = 0.05  # radians, of the whole body
+# Errors of the floor (radians, metres) and of depth (share; share of pixels without a value).
+TILT, HEIGHT, DEPTH_NOISE, HOLES = 0.007, 0.015, 0.01, 0.2
+_HEIGHT = PHENOTYPE_NAMES.index('height')
+_CONFIDENCE = {
+    KeypointState.OUTSIDE: 0.05,
+    KeypointState.HIDDEN: 0.1,
+    KeypointState.SELF_HIDDEN: 0.6,
+    KeypointState.VISIBLE: 0.95,
+}
+
+
+class NoisyTruth(Estimator):
+    """Reports the people of ``shown``, a rendered picture, with the errors of an estimator."""
+
+    name, backend = 'noisy-truth', 'none'
+
+    def __init__(self, body: BodyModel, seed: int) -> None:
+        self.body, self.parameters = body, Parameters()
+        self.shown: SequenceFrame | None = None
+        self._rng = np.random.default_rng(seed)
+        self._bias: dict[int, float] = {}
+        self._clothes: dict[int, FloatArray] = {}
+
+    def __call__(self, frame: Frame) -> Detections:
+        """Report who is at least partly seen; deterministic in the order of calls."""
+        assert self.shown is not None
+        rng, labels = self._rng, self.shown.labels
+        labels = labels[(labels.visible_share > 0.3) & (labels.inside_share > 0.3)]
+        num = len(labels)
+        for person in labels.identity.tolist():
+            self._bias.setdefault(person, SIZE_BIAS * rng.normal())
+            self._clothes.setdefault(person, rng.normal(size=32))
+        wanted = np.exp([self._bias[i] for i in labels.identity.tolist()]) * labels.stature
+        ends = np.repeat(labels.phenotype[None], 2, axis=0)
+        ends[0, :, _HEIGHT], ends[1, :, _HEIGHT] = 0.0, 1.0
+        low, high = self.body.stature(ends.reshape(-1, 6)).reshape(2, num)
+        phenotype = labels.phenotype.copy()
+        phenotype[:, _HEIGHT] = np.clip((wanted - low) / (high - low), 0.0, 1.0)
+        stature = self.body.stature(phenotype)
+        scale = stature / labels.stature * np.exp(FIT * rng.normal(size=num))
+        across = ACROSS * stature[:, None] * rng.normal(size=(num, 3))
+        rotations = labels.local_rotations.copy()
+        turns = rotvec_to_rotmat(TURN * rng.normal(size=(num, 3)))
+        rotations[:, 0] = turns @ rotations[:, 0]
+        place = labels.translation * scale[:, None] + across
+        distance = np.linalg.norm(place, axis=1)
+        states = np.vectorize(_CONFIDENCE.__getitem__, [float])(labels.keypoint_state)
+        found = assemble_detections(
+            self.body,
+            stamp=frame.stamp,
+            camera=self.shown.camera,
+            score=np.full(num, 0.9, np.float32),
+            phenotype=phenotype,
+            rotations=rotations,
+            translation=place.astype(np.float32),
+            bbox=labels.bbox,
+            keypoint_confidences=states.reshape(num, 17),
+            stature_stddev=SIZE_BIAS * stature,
+            appearance=np.array([self._clothes[i] for i in labels.identity.tolist()]).reshape(
+                num, 32
+            ),
+        )
+        spread = np.hypot(SIZE_BIAS, FIT)
+        return replace(
+            found,
+            position_covariance=ray_covariance(
+                found.position, spread * distance, ACROSS * stature
+            ),
+        )
+
+
+def surroundings_of(
+    frame: SequenceFrame, helpers: Iterable[str], seed: int, index: int
+) -> Surroundings:
+    """Make what sensors with errors know of a rendered picture."""
+    constant, fresh = np.random.default_rng(seed), np.random.default_rng([seed, index])
+    pose = np.linalg.inv(frame.camera_from_world)
+    ground = depth = None
+    if 'ground' in helpers:
+        tilt = rotvec_to_rotmat(TILT * constant.normal(size=3) * [1, 1, 0])
+        height = pose[2, 3] + HEIGHT * constant.normal()
+        ground = Ground.from_pose(tilt @ pose[:3, :3], np.array([0.0, 0.0, height]))
+    if 'depth' in helpers:
+        exact = frame.depth[::2, ::2]
+        noisy = exact * (1 + DEPTH_NOISE * fresh.normal(size=exact.shape))
+        noisy[fresh.random(exact.shape) < HOLES] = 0.0
+        depth = noisy.astype(np.float32)
+    return Surroundings(pose, ground, depth)
+
+
+def errors_of(
+    perception: Perception, frames: list[SequenceFrame], helpers: Iterable[str], seed: int
+) -> list[float]:
+    """Errors of the logarithm of the distance of everybody who counts, over a sequence."""
+    errors = []
+    for index, frame in enumerate(frames):
+        if isinstance(perception.estimator, NoisyTruth):
+            perception.estimator.shown = frame
+        scene = perception(
+            Frame(frame.rgb, frame.stamp, frame.camera),
+            surroundings_of(frame, helpers, seed, index),
+        )
+        rows = np.flatnonzero(scene.states == TrackState.TRACKED)
+        counted = np.flatnonzero(frame.labels.visible_share >= LEAST_VISIBLE)
+        truth = frame.labels.keypoints_3d[counted, 11:13].mean(axis=1)
+        shared = overlap(frame.labels.bbox[counted], scene.humans.bbox[rows])
+        for i, person in enumerate(shared):
+            if len(rows) and person.max() >= LEAST_IOU:
+                found = scene.humans.position[rows[int(person.argmax())]]
+                errors.append(float(np.log(np.linalg.norm(found) / np.linalg.norm(truth[i]))))
+    return errors
+
+
+def evaluate(data: Path, seconds: float, fps: float, repeats: int, lite: bool) -> dict[str, float]:
+    """
+    Make all figures.
+
+    Parameters
+    ----------
+    data : Path
+        Folder of the data pack.
+    seconds, fps : float
+        Of each sequence.
+    repeats : int
+        How often the noise is drawn anew.
+    lite : bool
+        Measure anny-lite too.
+
+    Returns
+    -------
+    dict of str to float
+        ``distance.<estimator>.<scenario>.<help>.median`` and ``.p90``: absolute errors as
+        shares of the distance; ``all`` for all scenarios.
+
+    """
+    studio = Studio.open(data, 'heldout')
+    collected: dict[tuple[str, str, str], list[float]] = {}
+    for scenario in SCENARIOS:
+        frames = list(render_sequence(studio, scenario, 1, seconds, fps))
+        for help_name, helpers in HELP.items():
+            for repeat in range(repeats):
+                estimators: list[Estimator] = [NoisyTruth(studio.body, repeat)]
+                if lite and repeat == 0:
+                    estimators.append(Estimator.load('anny-lite'))
+                for estimator in estimators:
+                    perception = Perception(estimator, tracker=Tracker(seed=0))
+                    errors = errors_of(perception, frames, helpers, repeat)
+                    for place in (scenario, 'all'):
+                        key = (estimator.name, place, help_name)
+                        collected.setdefault(key, []).extend(errors)
+    document = {}
+    for (name, place, help_name), errors in collected.items():
+        size: NDArray[np.float64] = np.abs(np.expm1(errors)) if errors else np.array([np.nan])
+        document[f'distance.{name}.{place}.{help_name}.median'] = float(np.median(size))
+        document[f'distance.{name}.{place}.{help_name}.p90'] = float(np.quantile(size, 0.9))
+    return document
+
+
+def table(document: dict[str, float]) -> str:
+    """Show the figures for people."""
+    lines = [f'{"error of the distance, median (p90) %":42}' + ''.join(f'{h:>16}' for h in HELP)]
+    for name, place in dict.fromkeys(tuple(key.split('.')[1:3]) for key in document):
+        cells = [
+            tuple(100 * document[f'distance.{name}.{place}.{h}.{q}'] for q in ('median', 'p90'))
+            for h in HELP
+        ]
+        lines.append(
+            f'{name + " " + place:42}' + ''.join(f'{m:7.1f} ({p:5.1f})  ' for m, p in cells)
+        )
+    return '\n'.join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('data', type=Path, help='folder of the data pack')
+    parser.add_argument('--output', type=Path, default=Path('out/evaluation'))
+    parser.add_argument('--seconds', type=float, default=6.0)
+    parser.add_argument('--fps', type=float, default=5.0)
+    parser.add_argument('--repeats', type=int, default=10)
+    parser.add_argument('--lite', action='store_true', help='measure anny-lite too')
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    try:
+        document = evaluate(
+            options.data, options.seconds, options.fps, options.repeats, options.lite
+        )
+    except AnnyError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(table(document))
+    path = options.output / 'tracking.json'
+    before = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else {}
+    rounded = {key: round(value, 4) for key, value in document.items()}
+    options.output.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**before, **rounded}, indent=1) + '\n', encoding='utf-8')
+    print(f'figures are in {path}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
