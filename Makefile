@@ -7,6 +7,9 @@
 # The Python that .venv is made from; once it exists, its own, whatever python3 is today.
 PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
 RUN := .venv/bin
+# Folder of the data pack (training/README.md), for evaluate; ARGUMENTS may be --quick or --model FILE.
+DATA ?=
+ARGUMENTS ?=
 SETUP := $(PYTHON) scripts/setup_environment.py
 
 ifneq ($(AMENT_PREFIX_PATH)$(_ROS_WHEELS_BOOTSTRAP_COMPLETE),)
@@ -19,7 +22,7 @@ unexport PYTHONHOME PYTHONPATH RMW_IMPLEMENTATION ROS_DISTRO ROS_VERSION
 export ANNY_CACHE_DIR ?= $(CURDIR)/.venv/anny_cache
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-test demo test lint format types bench evaluate-tracking docs clean distclean
+.PHONY: help setup setup-run setup-test demo test lint format types bench evaluate evaluate-tracking docs clean distclean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -52,6 +55,10 @@ types: setup  ## Types alone (mypy)
 
 bench: setup-run  ## Speed side by side with the usual ways
 	@$(RUN)/anny-ros bench
+
+evaluate: setup-test  ## The model on rendered people and real clips, beside MediaPipe; DATA=folder
+	@test -n "$(DATA)" || { echo 'make evaluate needs the data pack: make evaluate DATA=folder' >&2; exit 2; }
+	@$(RUN)/python -m training.evaluate "$(DATA)" --output out/evaluation $(ARGUMENTS)
 
 evaluate-tracking: setup  ## Identities and positions on sequences with known truth, to out/evaluation
 	@$(RUN)/python -m training.evaluate_tracking --output out/evaluation
