@@ -8,22 +8,16 @@ have errors too: a tilt and a height that are a little wrong; depth of half the 
 holes, of people in their clothes. Errors are of the logarithm of the distance of people of whom
 at least half is visible, after the tracker, which knows the camera's motion.
 
-    python -m training.evaluate_fusion DATA --output out/evaluation
-
-prints a table and adds the figures to ``tracking.json``.
+``training.evaluate_tracking --data DATA`` adds the figures to its own.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable
 from dataclasses import replace
-import json
 from pathlib import Path
-import sys
 
 from anny_ros.body import BodyModel
-from anny_ros.errors import AnnyError
 from anny_ros.geometry.boxes import overlap
 from anny_ros.geometry.ground import Ground
 from anny_ros.geometry.rotations import rotvec_to_rotmat
@@ -35,7 +29,6 @@ from anny_ros.tracking import Tracker
 from anny_ros.types import Detections, FloatArray, Frame, PHENOTYPE_NAMES, TrackState
 import numpy as np
 from numpy.typing import NDArray
-import torch
 
 from training.pictures.labels import KeypointState
 from training.pictures.scene import Studio
@@ -160,7 +153,9 @@ def errors_of(
     return errors
 
 
-def evaluate(data: Path, seconds: float, fps: float, repeats: int, lite: bool) -> dict[str, float]:
+def evaluate_distances(
+    data: Path, seconds: float = 6.0, fps: float = 5.0, repeats: int = 10, lite: bool = True
+) -> dict[str, float]:
     """
     Make all figures.
 
@@ -217,37 +212,3 @@ def table(document: dict[str, float]) -> str:
             f'{name + " " + place:42}' + ''.join(f'{m:7.1f} ({p:5.1f})  ' for m, p in cells)
         )
     return '\n'.join(lines)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('data', type=Path, help='folder of the data pack')
-    parser.add_argument('--output', type=Path, default=Path('out/evaluation'))
-    parser.add_argument('--seconds', type=float, default=6.0)
-    parser.add_argument('--fps', type=float, default=5.0)
-    parser.add_argument('--repeats', type=int, default=10)
-    parser.add_argument('--lite', action='store_true', help='measure anny-lite too')
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    try:
-        document = evaluate(
-            options.data, options.seconds, options.fps, options.repeats, options.lite
-        )
-    except AnnyError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(table(document))
-    path = options.output / 'tracking.json'
-    before = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else {}
-    rounded = {key: round(value, 4) for key, value in document.items()}
-    options.output.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**before, **rounded}, indent=1) + '\n', encoding='utf-8')
-    print(f'figures are in {path}')
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(main())

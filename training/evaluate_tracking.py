@@ -11,6 +11,9 @@ or OCCLUDED are judged; of the published tracker, every detection with its numbe
 Prints a table and writes ``tracking.json``, a figure a key.
 
     python -m training.evaluate_tracking --output out/evaluation
+
+With the data pack (``--data``) it also renders sequences and measures what a floor and a depth
+picture do for distances (``evaluate_fusion``).
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, field
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +32,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.reference_tracker import ReferenceTracker
+from training.evaluate_fusion import evaluate_distances
+from training.evaluate_fusion import table as distance_table
 from training.sequence_detections import detect
 from training.sequences import observe, Sequence, worlds
 from training.tracking_metrics import Boxes, combined, evaluate, figures, Ignorer
@@ -211,12 +217,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description='Measure the tracker on simulated sequences.')
     parser.add_argument('--output', type=Path, default=Path('out/evaluation'))
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--data',
+        type=Path,
+        default=os.environ.get('ANNY_TRAINING_DATA'),
+        help='folder of the data pack; measures distances with floor and depth too',
+    )
     arguments = parser.parse_args()
     document = evaluate_sequences(arguments.seed)
     print(table(document))
+    distances: dict[str, Any] = {'distance': None, 'distance.reason': 'needs --data'}
+    if arguments.data:
+        distances = evaluate_distances(Path(arguments.data))
+        print(distance_table(distances))
     arguments.output.mkdir(parents=True, exist_ok=True)
     path = arguments.output / 'tracking.json'
-    rounded = {key: round(value, 4) for key, value in document.items()}
+    rounded = {
+        key: round(value, 4) if isinstance(value, float) else value
+        for key, value in {**document, **distances}.items()
+    }
     path.write_text(json.dumps(rounded, indent=1) + '\n', encoding='utf-8')
     print(f'figures are in {path}')
 
