@@ -89,17 +89,16 @@ class Skinning:
         N = len(coefficients)
         own = torch.addmm(self._last, (coefficients - self._centre).float(), self._mixing)
         T = transforms.permute(3, 0, 2, 1).flatten(0, 2).index_select(1, self._joints)
-        T[: 3 * N] *= self._signs  # (4 N 3, sum of J'); the x of mirror images is negative
+        T[: 3 * N].mul_(self._signs)  # (4 N 3, sum of J'); the x of mirror images is negative
         by_block = iter(T.split(self._num_joints, 1))
         out = transforms.new_empty(N, self._num_vertices, 3)
         out_planes = out.transpose(1, 2)
         for c, (basis, blocks) in zip(own.split(self._ranks, 1), self._parts, strict=True):
-            num_points = basis.shape[1] // 3
-            rest = torch.mm(c, basis).view(3 * N, num_points)
+            rest = torch.mm(c, basis).view(3 * N, basis.shape[1] // 3)
             for block in blocks:
                 count, points = block.count, block.points
                 chosen = rest[:, :count] if points is None else rest.index_select(1, points)
-                x, y, z = chosen.unflatten(0, (N, 3)).unsqueeze(2).unbind(1)  # (N, 1, V')
+                x, y, z = chosen.view(N, 3, 1, count).unbind(1)  # (N, 1, V')
                 blended = torch.mm(next(by_block), block.weights).view(4, N, 3, count)
                 by_x, by_y, by_z, moved = blended.unbind()
                 moved.addcmul_(by_x, x).addcmul_(by_y, y).addcmul_(by_z, z)
