@@ -4,7 +4,8 @@
 
 from dataclasses import replace
 
-from anny_ros import Perception
+from anny_ros import Perception, Surroundings
+from anny_ros.geometry.ground import Ground
 from anny_ros.inference import Estimator
 from anny_ros.parameters import Parameters
 from anny_ros.tracking import Tracker
@@ -122,3 +123,75 @@ def test_reset_forgets_everybody_before_the_next_picture(estimator):
     assert len(estimator.frames[-1].expected) == 0
     assert set(perception(Frame(BLANK, 0.2)).ids) == set(after.ids)
     assert perception.tracker is tracker
+
+
+def seen_from(yaw):
+    """Pose of a camera 1.2 m above the floor that looks along x turned by yaw."""
+    c, s = np.cos(yaw), np.sin(yaw)
+    pose = np.eye(4)
+    pose[:3, :3] = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ [
+        [0, 0, 1],
+        [-1, 0, 0],
+        [0, -1, 0],
+    ]
+    pose[2, 3] = 1.2
+    return pose
+
+
+def test_surroundings_are_asked_for_when_the_estimator_is_done(estimator):
+    perception = Perception(estimator)
+    asked = []
+
+    def ask():
+        asked.append(len(estimator.frames))
+        return Surroundings(world_from_camera=seen_from(0.3))
+
+    scene = perception(Frame(BLANK, 0.0, CAMERA), ask)
+    assert asked == [1]
+    np.testing.assert_array_equal(scene.world_from_camera, seen_from(0.3))
+    assert list(scene.humans.timings_ms) == ['network', 'body', 'fusion', 'track']
+    assert perception(Frame(BLANK, 0.1, CAMERA), Surroundings()).world_from_camera is None
+    assert asked == [1]
+
+
+class GrowingBody:
+    """Statures from 1 to 2 m over the height; its surface is somewhere else."""
+
+    def stature(self, phenotype):
+        return 1.0 + phenotype[:, 4]
+
+    def vertices(self, people, resolution):
+        return np.repeat(people.position[:, None], 3, axis=1) + np.eye(3, dtype=np.float32)
+
+    def triangles(self, resolution):
+        return np.array([[0, 1, 2]])
+
+
+def test_a_floor_and_depth_reach_everybody():
+    class OnTheFloor(Scripted):
+        body = GrowingBody()
+
+        def __call__(self, frame):
+            people = super().__call__(frame)
+            keypoints = people.keypoints_3d.copy()
+            keypoints[:, 15:, 1] = 1.0
+            ground = people.ground_position + np.array([0, 1.0, 0], np.float32)
+            return replace(
+                people,
+                keypoints_3d=keypoints,
+                keypoints_2d=people.keypoints_2d + 100,
+                keypoint_confidences=np.ones((2, 17)),
+                ground_position=ground,
+                position_covariance=np.tile(np.eye(3) * 0.4**2, (2, 1, 1)),
+            )
+
+    # The floor is 1.1 m below, so everybody is farther than it seems.
+    floor = Ground(np.array([0.0, -1, 0]), 1.1)
+    empty = np.zeros((480, 640), np.float32)
+    alone = Perception(OnTheFloor())(Frame(BLANK, 0.0, CAMERA))
+    helped = Perception(OnTheFloor())(Frame(BLANK, 0.0, CAMERA), Surroundings(None, floor, empty))
+    ratio = np.linalg.norm(helped.humans.position, axis=1) / np.linalg.norm(
+        alone.humans.position, axis=1
+    )
+    assert ((ratio > 1.04) & (ratio < 1.1)).all()
+    np.testing.assert_array_equal(helped.humans.bbox, alone.humans.bbox)

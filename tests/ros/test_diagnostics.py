@@ -7,9 +7,11 @@ from anny_ros.ros.diagnostics import (
     inference_status,
     input_status,
     InputState,
+    surroundings_status,
     tracking_status,
 )
 from anny_ros.ros.statistics import Statistics
+from anny_ros.ros.surroundings import SourceReport
 from diagnostic_msgs.msg import DiagnosticStatus
 import pytest
 
@@ -140,3 +142,16 @@ def test_tracking():
     still = tracking_status('anny', statistics_of(2, same_stamp=True).report(1.0))
     assert still.level == WARN
     assert 'header.stamp' in still.message
+
+
+def test_surroundings():
+    assert surroundings_status('anny', [], 'camera').message == 'the camera alone'
+    frame, depth = SourceReport('frame odom', 7, 0, ''), SourceReport('depth', 3, 4, '')
+    status = surroundings_status('robot/anny', [frame, depth], 'camera')
+    assert status.name == 'robot/anny: Surroundings'
+    assert (status.level, status.message) == (OK, 'frame odom, depth')
+    late = SourceReport('frame odom', 7, 1, 'odom comes too late: raise tracking.frame_timeout')
+    status = surroundings_status('anny', [late, depth], 'camera')
+    assert (status.level, status.message) == (WARN, late.fault)
+    values = {pair.key: pair.value for pair in status.values}
+    assert values['depth, pictures without it'] == '4'
