@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from anny_ros.body.skeleton import Skeleton
 from anny_ros.model.anny_vit import Described
@@ -95,9 +94,7 @@ def _found(judged: NDArray[np.float64], people: int) -> dict[str, float]:
 
 
 @torch.no_grad()
-def evaluate(
-    draws: Sequence[Draw], forward: Forward, skeleton: Skeleton
-) -> tuple[dict[str, float], dict[str, NDArray[Any]]]:
+def evaluate(draws: Sequence[Draw], forward: Forward, skeleton: Skeleton) -> dict[str, float]:
     """
     Measure.
 
@@ -111,9 +108,7 @@ def evaluate(
 
     Returns
     -------
-    figures : dict of str to float
-    people : dict of str to ndarray, (M,) each
-        The errors of everybody, for histograms.
+    dict of str to float
 
     """
     judged, people = [], 0
@@ -131,7 +126,7 @@ def evaluate(
             _judge_bodies(errors, described, targets, skeleton)
     found = {name: torch.cat(parts).cpu().numpy() for name, parts in errors.items()}
     if not people:
-        return {'people': 0.0}, found
+        return {'people': 0.0}
     away = found['location']
     return {
         'people': float(people),
@@ -142,9 +137,9 @@ def evaluate(
         'heading_median_deg': float(np.median(found['heading'])),
         'heading_over_90': float((found['heading'] > 90).mean()),
         'depth_median': float(np.expm1(np.median(found['depth']))),
-        'stature_shape': float(found['shape'].mean()),
+        'shape': float(found['shape'].mean()),
         'focal_median': float(np.expm1(np.median(found['focal']))),
-    }, found
+    }
 
 
 def _note(errors: dict[str, list[Tensor]], name: str, value: Tensor) -> None:

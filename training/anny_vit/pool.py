@@ -120,9 +120,15 @@ class Pool:
         """Count the pictures."""
         return sum(len(rows) for rows in self._rows.values())
 
-    def read_new(self, folder: Path) -> int:
+    def read_new(self, folder: Path, over: Callable[[], bool] = lambda: False) -> int:
         """
         Read the shards of a folder that were not read yet, in the order of their names.
+
+        Parameters
+        ----------
+        folder : Path
+        over : callable
+            Asked before every shard whether to leave it.
 
         Returns
         -------
@@ -135,10 +141,12 @@ class Pool:
             If a shard cannot be read.
 
         """
-        new = [path for path in sorted(folder.glob('*.tar')) if path.name not in self._known]
-        for path in new:
-            self._add(path)
-        return len(new)
+        count = 0
+        for path in sorted(folder.glob('*.tar')):
+            if path.name not in self._known and not over():
+                self._add(path)
+                count += 1
+        return count
 
     def _add(self, path: Path) -> None:
         pictures = list(read_shard(path))
@@ -173,7 +181,7 @@ class Pool:
         def run() -> None:
             try:
                 while not stop.is_set():
-                    if not self.read_new(folder):
+                    if not self.read_new(folder, stop.is_set):
                         stop.wait(seconds)
             except InputError as error:
                 self.failed = error

@@ -54,8 +54,7 @@ class Clock:
     def _end(self, _signal: int, _frame: FrameType | None) -> None:
         self._told.set()
 
-    @property
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         """Whether to end."""
         return self._told.is_set() or time.monotonic() - self._start > 60 * self._minutes
 
@@ -78,8 +77,7 @@ def _measure(
     row = {'step': float(training.step)}
     row |= {f'train_{name}': float(np.mean(values)) for name, values in seen.items()}
     if held_out:
-        figures, _ = evaluate(held_out, learner.describe, learner.skeleton)
-        row |= figures
+        row |= evaluate(held_out, learner.describe, learner.skeleton)
     training.curve.append(row)
     print(json.dumps({name: round(value, 4) for name, value in row.items()}), flush=True)
     options.output.mkdir(parents=True, exist_ok=True)
@@ -90,7 +88,7 @@ def _wait_for_pictures(
     pool: Pool, least: int, clock: Clock, renderers: Renderers | None, folder: Path
 ) -> None:
     """Wait until there are enough pictures; InputError if none will come."""
-    while len(pool) < least and not clock.over:
+    while len(pool) < least and not clock.is_over():
         if pool.failed is not None:
             raise pool.failed
         if renderers is None:
@@ -134,10 +132,10 @@ def run(options: argparse.Namespace) -> None:
             )  # fmt: skip
         unseen = Pool(host, device, prepare)
         if options.heldout is not None:
-            unseen.read_new(options.heldout)
+            unseen.read_new(options.heldout, clock.is_over)
         held_out = unseen.in_order(options.batch)
         pool = Pool(host, device, prepare, options.most_pictures)
-        pool.read_new(shards)
+        pool.read_new(shards, clock.is_over)
         if renderers is not None:
             pool.watch(shards, stop)
         _wait_for_pictures(pool, options.least_pictures, clock, renderers, shards)
@@ -168,7 +166,7 @@ def _loop(
     if not training.curve:
         _measure(training, learner, held_out, seen, options)
     began, first = time.monotonic(), training.step
-    while training.step < training.steps and not clock.over:
+    while training.step < training.steps and not clock.is_over():
         if pool.failed is not None:
             raise pool.failed
         draw = pool.draw(np.random.default_rng([options.seed, training.step]), options.batch)

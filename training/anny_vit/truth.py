@@ -177,7 +177,6 @@ def truth_of(pictures: Sequence[Picture], skeleton: Skeleton, first_identity: in
         points=torch.zeros(B, P, NUM_POINTS, 3),
         face=torch.zeros(B, P, 3),
     )
-    face_row = skeleton.landmark_names.index('face_centre')
     for b, (picture, n) in enumerate(zip(pictures, counts, strict=True)):
         labels = picture.labels
         K = picture.camera.K.copy()
@@ -190,11 +189,10 @@ def truth_of(pictures: Sequence[Picture], skeleton: Skeleton, first_identity: in
         truth.phenotype[b, :n] = torch.as_tensor(labels.phenotype)
         truth.stature[b, :n] = torch.as_tensor(labels.stature)
         truth.rotations[b, :n] = torch.as_tensor(np.ascontiguousarray(labels.rotations[:, joints]))
-        posed = skeleton.pose(
-            skeleton.rest(truth.phenotype[b, :n]),
-            truth.rotations[b, :n],
-            torch.as_tensor(labels.translation),
-        )
-        truth.points[b, :n] = torch.cat([posed.landmarks[:, :17], posed.joint_positions], 1)
-        truth.face[b, :n] = posed.landmarks[:, face_row]
+    at = truth.there
+    places = np.concatenate([np.zeros((0, 3)), *(p.labels.translation for p in pictures)])
+    rest = skeleton.rest(truth.phenotype[at])
+    posed = skeleton.pose(rest, truth.rotations[at], torch.as_tensor(places).float())
+    truth.points[at] = torch.cat([posed.landmarks[:, :17], posed.joint_positions], 1)
+    truth.face[at] = posed.landmarks[:, skeleton.landmark_names.index('face_centre')]
     return truth

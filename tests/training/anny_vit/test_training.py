@@ -52,13 +52,13 @@ def test_four_pictures_are_learnt_by_heart(draw_picture, skeleton, tmp_path):
     pool = Pool(skeleton, CPU)
     pool.read_new(tmp_path)
     draw = pool.in_order(4)
-    before, _ = evaluate(draw, learner.describe, skeleton)
+    before = evaluate(draw, learner.describe, skeleton)
     training = Training(network, RATES, 170)
     (pictures,), truth = draw[0].held, draw[0].truth
     for _ in range(170):
         features, cls = network.encoder.backbone(normalise(pictures))
         training.update(total(learner.compare(features, cls, truth, 112, 84)))
-    after, _ = evaluate(draw, learner.describe, skeleton)
+    after = evaluate(draw, learner.describe, skeleton)
     print(before, after)
     assert after['best_f1'] > 0.8
     assert after['pa_mpjpe_mm'] < 0.5 * before['pa_mpjpe_mm']
@@ -100,30 +100,28 @@ def assert_equal(one, two):
             assert torch.equal(value, two['optimiser']['state'][number][name]), name
 
 
-class EndsAfter:
-    """As ``Clock``: a time limit that is reached after some steps."""
+def end_after(patch, steps):
+    """Let the time limit be reached after some steps."""
+    done = []
+    update = Training.update
 
-    def __init__(self, steps):
-        self.left = steps
+    def counted(self, loss):
+        done.append(self.step)
+        return update(self, loss)
 
-    @property
-    def over(self):
-        self.left -= 1
-        return self.left < 0
-
-    def save_now(self):
-        return False
+    patch.setattr(Training, 'update', counted)
+    patch.setattr('training.anny_vit.train.Clock.is_over', lambda _: len(done) >= steps)
 
 
 @pytest.mark.parametrize('more', [(), ('--freeze-backbone',)])
 def test_a_run_in_pieces_is_the_run_at_once(shards, tmp_path, monkeypatch, more):
     steps = ['--pictures', '24', *more]
     assert run(shards, tmp_path / 'once', *steps) == 0
-    with monkeypatch.context() as patch:
-        for count in (1, 2):
-            patch.setattr('training.anny_vit.train.Clock', lambda _, n=count: EndsAfter(n))
+    for count in (1, 2):
+        with monkeypatch.context() as patch:
+            end_after(patch, count)
             assert run(shards, tmp_path / 'pieces', *steps) == 0
-        assert weights(tmp_path / 'pieces')['step'] == 3
+    assert weights(tmp_path / 'pieces')['step'] == 3
     assert run(shards, tmp_path / 'pieces', *steps) == 0
     once, pieces = (weights(tmp_path / name) for name in ('once', 'pieces'))
     assert once['step'] == pieces['step'] == 6
@@ -149,7 +147,7 @@ def test_no_time_at_all_still_leaves_weights(shards, tmp_path):
 def test_a_run_goes_on_from_parts(shards, tmp_path, monkeypatch):
     steps = ['--pictures', '24']
     with monkeypatch.context() as patch:
-        patch.setattr('training.anny_vit.train.Clock', lambda _: EndsAfter(4))
+        end_after(patch, 4)
         assert run(shards, tmp_path / 'a', *steps, '--export-parts', str(tmp_path / 'p')) == 0
     before = weights(tmp_path / 'a')
     assert before['step'] == 4
