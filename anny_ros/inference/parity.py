@@ -102,8 +102,8 @@ def check_parity(
     if not found[name] <= bound[name]:
         raise ModelError(
             f'the engine does not say what PyTorch says ({name} differs by {found[name]:.2g}, '
-            f'allowed is {bound[name]:.2g}) and was not installed; build it with --precision fp32, '
-            'or set inference.backend to torch'
+            f'allowed is {bound[name]:.2g}) and was not installed; build it with --precision '
+            'fp32, or set inference.backend to torch'
         )
 
 
