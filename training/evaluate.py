@@ -79,7 +79,12 @@ def measure_clips(
     found, _ = evaluate_clips.measure_labelled(folder, finder)
     _add(report, 'clips.model_without_tracking.street', found)
     found, _ = evaluate_clips.measure_reprojection(folder, finder, detector)
-    _add(report, 'clips.model_without_tracking', found)
+    for stem in (Path(name).stem for name in clips.RATES):
+        people = found[f'reprojection_people_{stem}']
+        both = {f'reprojection_{k}': found[f'reprojection_{k}_{stem}'] for k in ('median', 'p90')}
+        empty: dict[str, float | None] = dict.fromkeys(both)
+        _add(report, f'clips.model_without_tracking.{stem}', {'reprojection_people': people})
+        _add(report, f'clips.model_without_tracking.{stem}', {**(both if people else empty)})
     labels = evaluate_clips.read_labels(folder / 'street_boxes.json')
     scenes: dict[str, list[Scene]] = {}
     for name, rate in clips.RATES.items():

@@ -61,7 +61,7 @@ class Collector:
         xy = np.array([(p.x * width - 0.5, p.y * height - 0.5) for p in points]) + offset
         world = np.array([(p.x, p.y, p.z) for p in found.pose_world_landmarks.landmark])
         values = (*place, xy, np.array([p.visibility for p in points]), world)
-        for kept, value in zip(self.rows.values(), values):  # noqa: B905 - runs on Python 3.9 too
+        for kept, value in zip(self.rows.values(), values, strict=True):
             kept.append(value)
 
     def boxes(self, rgb, boxes, job, frame):

@@ -137,7 +137,7 @@ def _clips(found: Figures) -> list[str]:
         model, whole, boxes = (
             _cell(found[key], 100, 1)
             for key in (
-                f'{before}.reprojection_median_{stem}',
+                f'{before}.{stem}.reprojection_median',
                 f'clips.mediapipe_whole.{stem}.off_own_points_median',
                 f'clips.mediapipe_boxes.{stem}.off_own_points_median',
             )

@@ -54,9 +54,8 @@ def unseen_clips(data: Path) -> NDArray[np.int64]:
     """Clips of ``poses.npz`` that share no recording with the lifter's training."""
     trained, held_out = load_poses(data)
     arrays = read_arrays(data / 'poses.npz')
-    origins = np.array(
-        [recording(str(n), str(t)) for n, t in zip(arrays['clip_name'], arrays['clip_text'])]  # noqa: B905
-    )
+    pairs = zip(arrays['clip_name'], arrays['clip_text'], strict=True)
+    origins = np.array([recording(str(name), str(text)) for name, text in pairs])
     clips = np.unique(held_out.clip)
     known = np.unique(origins[np.unique(trained.clip)])
     return np.asarray(clips[~np.isin(origins[clips], known)], np.int64)
@@ -131,7 +130,7 @@ def iterate(studio: Studio, clips: NDArray[np.int64], shard: int) -> Iterator[Pi
         phenotype = _draw_age(studio, groups[number % len(groups)], rng)
         cast.append((number, studio.figure(rng, phenotype)))
         others = min(int(rng.choice(_OTHERS, p=_OTHERS_SHARES)), len(cast) - 1)
-        chosen = rng.choice(len(cast) - 1, others, replace=False) if others else []
+        chosen = rng.permutation(len(cast) - 1)[:others]
         people = [cast[-1], *(cast[i] for i in chosen)]
         camera = _draw_camera(target is _SIZES[-1], rng)
         statures = studio.body.stature(np.array([f.phenotype for _, f in people]))
