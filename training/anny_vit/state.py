@@ -164,7 +164,8 @@ class Training:
             self._take_numbers(state)
         except (KeyError, RuntimeError, ValueError) as error:
             raise InputError(
-                f'{path} is of a training with other options; give --output another folder'
+                f'{path} is of a training with other options (--preset, --pictures, --batch, '
+                '--freeze-backbone); give them again, or --output another folder'
             ) from error
 
     def _numbers(self) -> dict[str, Any]:
@@ -176,7 +177,7 @@ class Training:
         }
 
     def _take_numbers(self, state: dict[str, Any]) -> None:
-        if state['steps'] != self.steps:
+        if state['step'] and state['steps'] != self.steps:
             raise ValueError('another number of steps')
         self.step, self.curve = state['step'], state['curve']
         self.first_shard = state['first_shard']
@@ -234,6 +235,6 @@ class Training:
                     self.optimiser.state[parameter] = parts.lengthened(tensors, name, parameter)
         except (KeyError, RuntimeError, ValueError) as error:
             raise InputError(
-                f'the parts in {folder} are of a training with other options; take those of this '
-                'one'
+                f'the parts in {folder} are of a training with other options (--preset, '
+                '--pictures, --batch); give them again, or take other parts'
             ) from error

@@ -163,7 +163,7 @@ def _loop(
 ) -> None:
     seen: dict[str, list[float]] = defaultdict(list)
     pending: dict[str, list[Tensor]] = defaultdict(list)
-    if not training.curve:
+    if not training.curve and not clock.is_over():
         _measure(training, learner, held_out, seen, options)
     began, first = time.monotonic(), training.step
     while training.step < training.steps and not clock.is_over():

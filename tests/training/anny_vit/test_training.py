@@ -199,9 +199,9 @@ def test_parts_that_are_missing_or_strange_are_refused(shards, tmp_path, capsys)
 
 
 def test_a_folder_of_another_run_is_refused(shards, tmp_path, capsys):
-    assert run(shards, tmp_path / 'a', '--minutes', '0') == 0
+    assert run(shards, tmp_path / 'a', '--pictures', '4') == 0
     assert run(shards, tmp_path / 'a', '--minutes', '0', '--pictures', '77') == 2
-    assert 'give --output another folder' in capsys.readouterr().err
+    assert 'give them again, or --output another folder' in capsys.readouterr().err
 
 
 def test_no_pictures_is_an_error_with_a_cure(tmp_path, capsys):
@@ -260,3 +260,14 @@ def test_shards_are_numbered_on(tmp_path):
     (tmp_path / 'train_3_00041.tar').touch()
     (tmp_path / 'train_3_00007.part').touch()
     assert next_shard(tmp_path) == 42
+
+
+@pytest.mark.gpu
+def test_a_gpu_learns_too(shards, tmp_path, monkeypatch):
+    monkeypatch.undo()
+    if not torch.cuda.is_available():
+        pytest.skip('torch sees no GPU')
+    assert run(shards, tmp_path / 'a', '--pictures', '24') == 0
+    rows = lines(tmp_path / 'a')
+    assert [row['step'] for row in rows] == [0, 3, 6]
+    assert all(np.isfinite(list(row.values())).all() for row in rows)
