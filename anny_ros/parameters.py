@@ -187,7 +187,7 @@ class TrackingParameters:
         dynamic=True,
     )
     memory: float = _declare(
-        3.0,
+        10.0,
         'How long a person who is out of sight keeps the identity.',
         unit='s',
         minimum=0.0,

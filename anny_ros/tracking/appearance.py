@@ -22,7 +22,7 @@ GALLERY_SIZE = 8
 # A feature joins the gallery after this many seconds, before that it replaces the newest one: the
 # gallery then spans seconds, not a few nearly equal pictures.
 SPACING = 0.3
-BEST_OF = 3
+BEST_OF = 1
 
 
 def normalised(features: ArrayLike) -> Float32Array:
@@ -126,45 +126,71 @@ class SimilarityScale:
     """
     Turns similarities into log likelihood ratios of same person over another person.
 
-    Two Gaussians with a common spread, whose means are learned from what is certain: a person
-    matched without a rival, and the people who are in one picture together. The log ratio is
-    (s - middle) (same - other) / spread², limited to ``LIMIT`` nats: when both means come close,
-    appearance says nothing.
+    Two Gaussians with a common spread, of the same person and of others, and a share of looks at
+    the same person that are no more like the earlier ones than a stranger is (from behind for the
+    first time, half hidden). All are learned from what is certain: people whom the place alone
+    identifies, and people who are in one picture together. So features that do not tell people
+    apart lose their say by themselves, and what looks different is held against somebody only
+    as far as people do not change their looks.
     """
 
     LIMIT = 8.0
     # Forgetting after this many examples keeps it adapting (light, camera).
     MEMORY = 500.0
+    CHANGED_RANGE = (0.01, 0.5)
 
     def __init__(self) -> None:
         self.same, self.other = 0.8, 0.4
         self.variance = 0.15**2
+        self.changed = 0.05
         self._weights = np.array([20.0, 20.0])
 
     def log_ratio(self, similarity: Float64Array) -> Float64Array:
         """Log likelihood ratio in nats, positive for the same person; 0 where NaN."""
-        middle = 0.5 * (self.same + self.other)
-        slope = max(self.same - self.other, 0.0) / self.variance
-        ratio = np.clip(slope * (similarity - middle), -self.LIMIT, self.LIMIT)
-        return np.where(np.isfinite(similarity), ratio, 0.0)
+        known = np.isfinite(similarity)
+        unchanged = self._unchanged(np.where(known, similarity, 0.0))
+        ratio = np.logaddexp(np.log(1 - self.changed) + unchanged, np.log(self.changed))
+        return np.where(known, np.minimum(ratio, self.LIMIT), 0.0)
 
     def learn(self, same: Float64Array, other: Float64Array) -> None:
         """Take in similarities of certain matches and of certain strangers (any length)."""
-        for index, values in enumerate((same, other)):
-            values = values[np.isfinite(values)]
-            if not len(values):
-                continue
-            mean = (self.same, self.other)[index]
-            weight = self._weights[index]
-            share = len(values) / (weight + len(values))
-            self._weights[index] = min(weight + len(values), self.MEMORY)
-            spread = float(np.mean((values - mean) ** 2))
-            self.variance = max((1 - share / 2) * self.variance + share / 2 * spread, 0.02**2)
-            mean += share * (float(values.mean()) - mean)
-            if index == 0:
-                self.same = mean
-            else:
-                self.other = mean
+        same, other = same[np.isfinite(same)], other[np.isfinite(other)]
+        if len(same):
+            likely = (1 - self.changed) * np.exp(self._unchanged(same))
+            unchanged = likely / (likely + self.changed)
+            share = self._share(0, len(same))
+            changed = float(1 - unchanged.mean())
+            self.changed = float(
+                np.clip((1 - share) * self.changed + share * changed, *self.CHANGED_RANGE)
+            )
+            self.same = self._learned(self.same, same, unchanged, share)
+        if len(other):
+            share = self._share(1, len(other))
+            self.other = self._learned(self.other, other, np.ones(len(other)), share)
+
+    def _unchanged(self, similarity: Float64Array) -> Float64Array:
+        """Log likelihood ratio of somebody who did not change over another person."""
+        middle = 0.5 * (self.same + self.other)
+        slope = max(self.same - self.other, 0.0) / self.variance
+        return np.asarray(np.clip(slope * (similarity - middle), -50.0, 50.0))
+
+    def _share(self, index: int, count: int) -> float:
+        """Weight of ``count`` new examples against what is known."""
+        share = count / (self._weights[index] + count)
+        self._weights[index] = min(self._weights[index] + count, self.MEMORY)
+        return float(share)
+
+    def _learned(
+        self, mean: float, values: Float64Array, weights: Float64Array, share: float
+    ) -> float:
+        """Return the mean with weighed values in it; the common variance learns too."""
+        total = float(weights.sum())
+        share *= total / len(values)
+        if total < 1e-6:
+            return mean
+        spread = float(weights @ (values - mean) ** 2) / total
+        self.variance = max((1 - share / 2) * self.variance + share / 2 * spread, 0.02**2)
+        return mean + share * (float(weights @ values) / total - mean)
 
 
 def strangers(features: Float32Array) -> Float64Array:

@@ -23,11 +23,16 @@ from scipy.optimize import linear_sum_assignment
 Float64Array = NDArray[np.float64]
 
 # A pair that costs more is worse than a person lost and a new one found.
-LIMIT = 8.0
-# Squared Mahalanobis distance in the picture (2 degrees of freedom) beyond which no pair is made.
-GATE = 25.0
+LIMIT = 7.0
+# People turn on the spot and start to run: the share of steps that are not what was expected, and
+# how far those lead, as a share of the person's size, at once and per second unseen.
+SURPRISE_SHARE = 0.05
+SURPRISE = (0.1, 1.2)
+# Squared Mahalanobis distance in the picture (2 degrees of freedom), surprise included, beyond
+# which no pair is made.
+GATE = 16.0
 # Wobble of the measured pelvis from pose and fit, as a share of the person's size.
-PLACE_STDDEV = 0.03
+PLACE_STDDEV = 0.05
 # Place covariances are compared with this one, share of the size.
 PLACE_REFERENCE = 0.1
 SIZE_STDDEV = 0.08
@@ -56,15 +61,16 @@ def geometric_costs(tracks: Candidates, people: Candidates) -> Float64Array:
 
     """
     size = tracks.size
-    covariance = tracks.place_covariance[:, None] + people.place_covariance[None]
-    covariance = covariance + ((PLACE_STDDEV * size) ** 2)[:, None, None, None] * np.eye(2)
     offset = people.place[None] - tracks.place[:, None]  # (T, N, 2)
-    xx, xy, yy = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
-    determinant = xx * yy - xy * xy
-    dx, dy = offset[..., 0], offset[..., 1]
-    distance = (yy * dx * dx - 2 * xy * dx * dy + xx * dy * dy) / determinant
-    reference = (PLACE_REFERENCE * size[:, None]) ** 4
-    place = 0.5 * distance + 0.5 * np.log(determinant / reference)
+    expected = tracks.place_covariance[:, None] + people.place_covariance[None]
+    expected = expected + ((PLACE_STDDEV * size) ** 2)[:, None, None, None] * np.eye(2)
+    turned = (SURPRISE[0] + SURPRISE[1] * np.minimum(tracks.unseen, 0.5)) * size
+    surprising = expected + (turned**2)[:, None, None, None] * np.eye(2)
+    _, usual_log = _log_density(offset, expected)
+    distance, surprised_log = _log_density(offset, surprising)
+    usual_log = np.log(1 - SURPRISE_SHARE) + usual_log
+    surprised_log = np.log(SURPRISE_SHARE) + surprised_log
+    place = -np.logaddexp(usual_log, surprised_log) - 2 * np.log(PLACE_REFERENCE * size[:, None])
 
     log_size = np.log(people.size[None] / size[:, None])
     growth = SIZE_GATE[0] + SIZE_GATE[1] * tracks.unseen[:, None]
@@ -131,6 +137,17 @@ def newness(costs: Float64Array, limit: float = LIMIT) -> Float64Array:
     return np.asarray(1.0 / (1.0 + likelihood.sum(axis=0)))
 
 
+def _log_density(
+    offset: Float64Array, covariance: Float64Array
+) -> tuple[Float64Array, Float64Array]:
+    """Squared Mahalanobis distances and Gaussian log densities (less a constant), (T, N)."""
+    xx, xy, yy = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
+    determinant = xx * yy - xy * xy
+    dx, dy = offset[..., 0], offset[..., 1]
+    squared = (yy * dx * dx - 2 * xy * dx * dy + xx * dy * dy) / determinant
+    return squared, -0.5 * (squared + np.log(determinant))
+
+
 def squared_size_distances(tracks: Candidates, people: Candidates) -> Float64Array:
     """Squared Mahalanobis distances (T, N) of the logarithms of distances and statures."""
     covariance = tracks.size_covariance[:, None] + people.size_covariance[None]
@@ -150,7 +167,7 @@ class SizeScale:
     its mean less what is typical, bounded: one wild distance must not end a track.
     """
 
-    CAP, WEIGHT = 20.0, 1.0
+    CAP, WEIGHT = 20.0, 0.7
     MEMORY = 500.0
 
     def __init__(self) -> None:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 Float64Array = NDArray[np.float64]
 
+NOWHERE = -1e6  # pixels
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -25,7 +27,7 @@ class Candidates:
     Parameters
     ----------
     place : ndarray, (M, 2), pixels
-        Pelvis; NaN behind the picture.
+        Pelvis; far outside of any picture for people behind the camera.
     place_covariance : ndarray, (M, 2, 2), square pixels
     box : ndarray, (M, 4), pixels
         x0, y0, x1, y1.
@@ -93,7 +95,8 @@ def predicted_candidates(tracks: Tracks, camera: Camera, stamp: float) -> Candid
     place, place_covariance = readout.places(tracks.state, camera.K)
     sizes, size_covariance = readout.expected_sizes(tracks.state)
     depth = readout.positions(tracks.state)[:, 2]
-    depth = np.where(np.isfinite(place[:, 0]), depth, np.nan)
+    behind = ~np.isfinite(place[:, 0])
+    place[behind], place_covariance[behind], depth[behind] = NOWHERE, np.eye(2), 1.0
     return Candidates(
         place=place,
         place_covariance=place_covariance,

@@ -49,6 +49,10 @@ BIAS_DRIFT, STATURE_DRIFT = 2e-6, 1e-5
 TURN_ERROR, WAY_ERROR = 0.02, 0.03
 CORRELATION_TIME = 0.25
 MAX_CORRELATION = 1e4
+# Squared Mahalanobis distance (2 degrees of freedom) of a direction that startles, and how fast
+# somebody may move then, in m/s per axis.
+STARTLING = 11.0
+TURN_SPEED = 1.5
 # Innovations of distance and stature above this many standard deviations are trusted less.
 OUTLIER = 2.0
 MAX_INFLATION = 25.0
@@ -193,7 +197,7 @@ def correct(state: State, measured: Measurements, since: Float64Array) -> State:
     State
 
     """
-    mean, covariance = state.mean, state.covariance
+    mean = state.mean
     local = np.einsum('nij,nj->ni', state.axes, measured.position)
     z = np.maximum(local[:, 2], 0.1 * np.linalg.norm(local, axis=1))
     seen = np.column_stack([local[:, :2] / z[:, None], np.log(z), measured.log_stature])
@@ -202,6 +206,7 @@ def correct(state: State, measured: Measurements, since: Float64Array) -> State:
     less = np.minimum((1 + repeated) / np.maximum(1 - repeated, 1e-9), MAX_CORRELATION)
     noise = measured.variance * less[:, None, None]
     innovation = seen - np.einsum('nij,nj->ni', H, mean)
+    covariance = _startled(state, innovation, measured.variance, since)
     shared = H @ covariance  # (T, 4, 8)
     S = shared @ H.swapaxes(1, 2) + noise
     once = np.einsum('nii->ni', S - noise + measured.variance)[:, 2:]
@@ -220,6 +225,30 @@ def looks(coupling: Float64Array) -> Float64Array:
     H[:, 2, BIAS] = coupling
     H[:, 3, SEEN_STATURE] = 1.0
     return H
+
+
+def _startled(
+    state: State, innovation: Float64Array, variance: Float64Array, since: Float64Array
+) -> Float64Array:
+    """
+    Widen the covariances (T, 8, 8) of people who are not where they were expected to be.
+
+    Somebody turned on the spot or began to run, which constant velocity follows too late; what
+    was known of their motion is forgotten in part.
+    """
+    spread = state.covariance[:, :2, :2] + variance[:, :2, :2]
+    squared = np.einsum(
+        'ni,ni->n', innovation[:, :2], np.linalg.solve(spread, innovation[:, :2, None])[..., 0]
+    )
+    speed = np.where(squared > STARTLING, TURN_SPEED * np.exp(-state.mean[:, 2]), 0.0)
+    covariance = state.covariance.copy()
+    step = np.minimum(since, 0.5)
+    for axis in range(3):
+        covariance[:, 3 + axis, 3 + axis] += speed**2
+        covariance[:, axis, axis] += (speed * step) ** 2
+        covariance[:, axis, 3 + axis] += speed**2 * step
+        covariance[:, 3 + axis, axis] += speed**2 * step
+    return covariance
 
 
 def _camera_noise(pose: Float64Array, scale: Float64Array) -> Float64Array:

@@ -10,7 +10,7 @@ detection (``assignment``), solves one assignment, corrects, and lets tracks be 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 import math
 
 from anny_ros.parameters import TrackingParameters
@@ -44,6 +44,22 @@ SURE = 0.95
 _FINITE_ROWS = ('score', 'bbox', 'phenotype', 'rotations', 'translation', 'joint_positions',
                 'joint_orientations', 'keypoints_3d', 'keypoints_2d', 'position',
                 'head_position', 'ground_position')  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Prices:
+    """
+    Costs (T, N) in nats of pairs of tracks and people, and what they are made of.
+
+    ``geometric`` is of the place in the picture alone, ``similarity`` of looks, ``squared_sizes``
+    of distance and stature; ``shadow`` (N,) says who may be somebody else's double.
+    """
+
+    costs: Float64Array
+    geometric: Float64Array
+    similarity: Float64Array
+    squared_sizes: Float64Array
+    shadow: NDArray[np.bool_]
 
 
 class Tracker:
@@ -216,41 +232,43 @@ class Tracker:
             people.position, people.position_covariance, people.stature, people.stature_stddev
         )
         features = appearance.normalised(people.appearance)
-        costs, similarity, squared, shadow = self._costs(tracks, people, measured, features)
-        rows, columns = assignment.assign(costs)
-        sure = assignment.pair_confidence(costs, rows, columns)
-        certain = sure > SURE
-        self._similarity.learn(similarity[rows, columns][certain], appearance.strangers(features))
-        self._sizes.learn(squared[rows, columns][certain])
+        prices = self._priced(tracks, people, measured, features)
+        rows, columns = assignment.assign(prices.costs)
+        sure = assignment.pair_confidence(prices.costs, rows, columns)
+        certain = assignment.pair_confidence(prices.geometric, rows, columns) > SURE
+        self._similarity.learn(
+            prices.similarity[rows, columns][certain], appearance.strangers(features)
+        )
+        self._sizes.learn(prices.squared_sizes[rows, columns][sure > SURE])
         observe.again(
             tracks, rows, people[columns], measured[columns], features[columns], self.parameters
         )
         seen = np.zeros(num_tracks, bool)
         seen[rows] = True
         self._doubt(tracks, seen, rows, sure, people.stamp - self._stamp)
-        new = (people.score >= self.parameters.birth_score) & ~shadow
+        new = (people.score >= self.parameters.birth_score) & ~prices.shadow
         new[columns] = False
         if not new.any():
             return tracks, seen
         fresh = self._born(
-            people[new], measured[new], features[new], assignment.newness(costs)[new]
+            people[new], measured[new], features[new], assignment.newness(prices.costs)[new]
         )
         return tracks.joined(fresh), np.concatenate([seen, np.ones(len(fresh), bool)])
 
-    def _costs(
+    def _priced(
         self,
         tracks: Tracks,
         people: Detections,
         measured: Measurements,
         features: NDArray[np.float32],
-    ) -> tuple[Float64Array, Float64Array, Float64Array, NDArray[np.bool_]]:
-        """Price all pairs, (T, N) in nats; also what was compared, and who is a shadow."""
+    ) -> Prices:
+        """Price all pairs of tracks and people."""
         predicted = predicted_candidates(tracks, people.camera, people.stamp)
         found = measured_candidates(people, measured)
-        costs = assignment.geometric_costs(predicted, found)
-        similarity = tracks.galleries.similarity(features, np.isfinite(costs))
+        geometric = assignment.geometric_costs(predicted, found)
+        similarity = tracks.galleries.similarity(features, np.isfinite(geometric))
         squared = assignment.squared_size_distances(predicted, found)
-        costs = costs + self._sizes.costs(squared) - self._similarity.log_ratio(similarity)
+        costs = geometric + self._sizes.costs(squared) - self._similarity.log_ratio(similarity)
         low = people.score < self.parameters.birth_score
         shadow = assignment.shadowed(found, people.score)
         costs = costs + LOW_SCORE_COST * low + SHADOW_COST * shadow
@@ -260,7 +278,7 @@ class Tracker:
         missing = self._stamp - tracks.last_seen > 0
         away = missing & (predicted.unseen > self.parameters.occlusion_time)
         costs[away[:, None] & low | missing[:, None] & shadow] = np.inf
-        return costs, similarity, squared, shadow
+        return Prices(costs, geometric, similarity, squared, shadow)
 
     def _doubt(
         self,

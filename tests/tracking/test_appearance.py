@@ -83,11 +83,28 @@ def test_take_and_join_keep_rows_together():
 def test_log_ratio_prefers_the_similar_and_is_bounded():
     scale = SimilarityScale()
     ratio = scale.log_ratio(np.array([-1.0, 0.4, 0.6, 0.8, 1.0, np.nan]))
-    assert ratio[0] == -SimilarityScale.LIMIT
+    assert ratio[0] == pytest.approx(np.log(scale.changed))
     assert ratio[1] < 0 < ratio[3]
     assert ratio[2] == pytest.approx(0.0, abs=1e-12)
     assert (np.diff(ratio[:5]) >= 0).all()
+    assert ratio[4] <= SimilarityScale.LIMIT
     assert ratio[5] == 0.0
+
+
+def test_looks_that_change_often_are_hardly_held_against_anybody():
+    rng = np.random.default_rng(0)
+    fickle, steady = SimilarityScale(), SimilarityScale()
+    for _ in range(200):
+        same = 0.8 + 0.05 * rng.normal(size=5)
+        steady.learn(same, 0.2 + 0.1 * rng.normal(size=10))
+        changed = np.where(rng.random(5) < 0.2, 0.2 + 0.1 * rng.normal(size=5), same)
+        fickle.learn(changed, 0.2 + 0.1 * rng.normal(size=10))
+    stranger = np.array([0.2])
+    assert -2.2 < fickle.log_ratio(stranger)[0] < -1.0
+    assert steady.log_ratio(stranger)[0] < -4.0
+    assert fickle.changed == pytest.approx(0.2, abs=0.06)
+    assert fickle.same == pytest.approx(0.8, abs=0.05)
+    assert fickle.log_ratio(np.array([0.8]))[0] > 3.0
 
 
 def test_useless_features_lose_their_say():
