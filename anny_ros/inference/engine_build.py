@@ -9,6 +9,7 @@ from pathlib import Path
 
 from anny_ros.errors import ModelError
 from anny_ros.inference.backends.engine import engine_key, open_engine, Runtime
+from anny_ros.inference.backends.torch import forbid_tf32
 from anny_ros.inference.engines import Engine, EngineCache, file_sha256, Weights
 from anny_ros.inference.export import CanvasGraph, export_onnx, require_exporter
 from anny_ros.inference.parity import check_parity, differences, Outputs, probe_canvases
@@ -140,6 +141,7 @@ def _ask_network(
         What PyTorch itself loses to half precision, if that is asked for.
 
     """
+    forbid_tf32()
     wanted = _run(network, width, height)
     if precision == 'float32':
         return wanted, None

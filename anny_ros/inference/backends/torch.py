@@ -64,6 +64,7 @@ class TorchBackend:
         self.device = choose_device(parameters.device)
         if parameters.threads:
             torch.set_num_threads(parameters.threads)
+        forbid_tf32()
         network = network.fuse().to(self.device).eval()
         network.set_backbone_dtype(_choose_dtype(parameters.dtype, self.device))
         self._network = network
@@ -131,6 +132,12 @@ def compile_forward(forward: Forward) -> Forward:
 def record(forward: Forward, shape: tuple[int, ...]) -> _Run:
     """Record a forward pass for a shape of input; see ``RecordedForward``."""
     return RecordedForward(forward, shape)
+
+
+def forbid_tf32() -> None:
+    """Make float32 mean float32 on a GPU, where convolutions would otherwise round to 10 bits."""
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def choose_device(wanted: str) -> torch.device:

@@ -64,6 +64,13 @@ def test_automatic_precision_on_a_cpu_is_float32(network):
     assert {p.dtype for p in network.parameters()} == {torch.float32}
 
 
+def test_float32_is_float32(network):
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+    TorchBackend(network)
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
 def test_a_gpu_that_is_not_there(network):
     with pytest.raises(ModelError, match='no GPU; set it to cpu or auto'):
