@@ -60,8 +60,8 @@ evaluate: setup-test  ## The model on rendered people and real clips, beside Med
 	@test -n "$(DATA)" || { echo 'make evaluate needs the data pack: make evaluate DATA=folder' >&2; exit 2; }
 	@$(RUN)/python -m training.evaluate "$(DATA)" --output out/evaluation $(ARGUMENTS)
 
-evaluate-tracking: setup  ## Identities and positions on sequences with known truth, to out/evaluation
-	@$(RUN)/python -m training.evaluate_tracking --output out/evaluation
+evaluate-tracking: setup  ## The tracker on sequences with known truth; DATA=folder adds rendered videos
+	@$(RUN)/python -m training.evaluate_tracking $(if $(DATA),--data "$(DATA)") --output out/evaluation
 
 docs: setup-run  ## Generate docs/parameters.md from the declarations
 	@$(RUN)/python -m anny_ros.cli.document > docs/parameters.md
