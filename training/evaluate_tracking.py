@@ -1,39 +1,40 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
 """
-Measure the tracker on simulated sequences with known truth, beside the published algorithm.
+Measure the tracker on sequences with known truth, beside the published algorithm.
 
-Both see the same detections (``sequence_detections``), with appearance features and without. A
-person counts when at least half of them can be seen; whoever is shown on somebody who does not
-count, or outside the picture, is neither right nor wrong. Of our scenes, people who are TRACKED
-or OCCLUDED are judged; of the published tracker, every detection with its number.
+Both see the same detections: those of a perfect but noisy estimator in simulated worlds
+(``sequence_detections``), with appearance features and without, and, given the data folder,
+those of anny-lite in rendered videos (``sequence_pictures``). A person counts when at least half
+of them can be seen; whoever is shown on somebody who does not count, or outside of the picture,
+is neither right nor wrong. Of our scenes everybody but the LOST is judged, of the published
+tracker every detection with its number.
 
-Prints a table and writes ``tracking.json``, a figure a key.
+Covariances are checked on people who are seen and TRACKED: the share of errors inside of
+the 95 % ellipsoid. What the filter of poses does is measured on held-out motion
+(``sequence_poses``). Prints a table and writes ``tracking.json``, a figure a key.
 
-    python -m training.evaluate_tracking --output out/evaluation
-
-With the data pack (``--data``) it also renders sequences and measures what a floor and a depth
-picture do for distances (``evaluate_fusion``).
+    python -m training.evaluate_tracking --data DATA --output out/evaluation
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from anny_ros.errors import AnnyError
 from anny_ros.geometry.boxes import overlap
 from anny_ros.tracking import Tracker
 from anny_ros.types import Detections, Scene, TrackState
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from benchmarks.reference_tracker import ReferenceTracker
-from training.evaluate_fusion import evaluate_distances
-from training.evaluate_fusion import table as distance_table
 from training.sequence_detections import detect
 from training.sequences import observe, Sequence, worlds
 from training.tracking_metrics import Boxes, combined, evaluate, figures, Ignorer
@@ -46,6 +47,9 @@ LEAST_IOU = 0.5
 # 95 % quantile of the chi-squared distribution with 3 degrees of freedom.
 INSIDE = 7.815
 SHOWN = ('idf1', 'hota', 'mota', 'switches')
+VARIANTS = ('features', 'no_features')
+ERRORS = ('position_inside_95', 'velocity_inside_95', 'distance_jitter_ratio')
+UNMEASURED = 'no data folder was given; pass --data'
 
 
 @dataclass
@@ -81,12 +85,12 @@ def track(sequence: Sequence, pictures: list[Detections], with_pose: bool = True
     return [tracker.update(people, pose) for people, pose in zip(pictures, poses, strict=True)]
 
 
-def ours(sequence: Sequence, scenes: list[Scene]) -> list[Boxes]:
+def ours(scenes: list[Scene]) -> list[Boxes]:
     """Boxes of scenes that are judged."""
     return [
         Boxes(scene.track_numbers[rows].astype(np.int64), scene.humans.bbox[rows].astype(float))
         for scene in scenes
-        for rows in [scene.states != TrackState.LOST]
+        for rows in [(scene.states != TrackState.LOST) & (scene.humans.position[:, 2] > 0)]
     ]
 
 
@@ -162,80 +166,101 @@ def _squared(error: Any, covariance: Any) -> float:
     return float(error @ np.linalg.solve(covariance.astype(np.float64), error))
 
 
-def evaluate_sequences(seed: int) -> dict[str, float]:
-    """All figures, by dotted names."""
-    document: dict[str, float] = {}
-    sequences = [observe(world) for world in worlds(seed)]
-    for variant in ('features', 'no_features'):
-        errors = Errors()
-        results: dict[str, dict[str, Any]] = {'ours': {}, 'reference': {}}
-        for i, sequence in enumerate(sequences):
-            pictures = detect(sequence, 1000 * seed + i, features=variant == 'features')
-            scenes = track(sequence, pictures)
-            results['ours'][sequence.name] = judge(sequence, ours(sequence, scenes))
-            results['reference'][sequence.name] = judge(sequence, theirs(pictures))
-            collect_errors(errors, sequence, pictures, scenes)
-        for name, result in results.items():
-            result = {**result, 'all': combined(result)}
-            for where, values in result.items():
-                for key, value in figures(values).items():
-                    document[f'{variant}.{where}.{name}.{key}'] = value
-        for key, value in errors.figures().items():
-            document[f'{variant}.all.ours.{key}'] = value
+def compare(
+    prefix: str, runs: Iterable[tuple[Sequence, list[Detections]]]
+) -> dict[str, float | None]:
+    """Figures of both trackers on some sequences and of all together, by dotted names."""
+    errors = Errors()
+    results: dict[str, dict[str, Any]] = {'ours': {}, 'reference': {}}
+    for sequence, pictures in runs:
+        scenes = track(sequence, pictures)
+        results['ours'][sequence.name] = judge(sequence, ours(scenes))
+        results['reference'][sequence.name] = judge(sequence, theirs(pictures))
+        collect_errors(errors, sequence, pictures, scenes)
+    document: dict[str, float | None] = {}
+    for who, result in results.items():
+        for where, values in {**result, 'all': combined(result)}.items():
+            for key, value in figures(values).items():
+                document[f'{prefix}.{where}.{who}.{key}'] = value
+    for key, value in errors.figures().items():
+        document[f'{prefix}.all.ours.{key}'] = value
     return document
 
 
-def table(document: dict[str, float]) -> str:
+def simulated(seed: int, features: bool) -> Iterator[tuple[Sequence, list[Detections]]]:
+    """Every simulated world, and what a noisy estimator reports of it."""
+    for i, world in enumerate(worlds(seed)):
+        sequence = observe(world)
+        yield sequence, detect(sequence, 1000 * seed + i, features=features)
+
+
+def rendered(data: Path, seed: int) -> Iterator[tuple[Sequence, list[Detections]]]:
+    """Render videos and find people in them with anny-lite; takes minutes."""
+    from anny_ros.inference import Estimator
+
+    from training.pictures.scene import Studio
+    from training.sequence_pictures import film, SCENARIOS
+
+    studio, estimator = Studio.open(data, 'heldout'), Estimator.load('anny-lite')
+    for scenario in tqdm(SCENARIOS, desc='rendered videos'):
+        yield film(studio, estimator, scenario, seed)
+
+
+def measure(data: Path | None, seed: int) -> dict[str, Any]:
+    """All figures, by dotted names; null with a reason where there is no data."""
+    document: dict[str, Any] = {}
+    for variant in VARIANTS:
+        document |= compare(variant, simulated(seed, variant == 'features'))
+    if data is None:
+        return document | {
+            'rendered.all.ours.idf1': None,
+            'poses.jitter_ratio': None,
+            'reason': UNMEASURED,
+        }
+    from training.sequence_poses import measure_smoothing
+
+    document |= compare('rendered', rendered(data, seed + 1))
+    return document | {f'poses.{k}': v for k, v in measure_smoothing(data, seed).items()}
+
+
+def table(document: dict[str, Any]) -> str:
     """Show the figures for people."""
     lines = []
-    for variant in ('features', 'no_features'):
-        places = list(dict.fromkeys(k.split('.')[1] for k in document if k.startswith(variant)))
-        lines += ['', f'{variant:12}' + ''.join(f'{key:>18}' for key in SHOWN),
-                  f'{"":12}' + f'{"ours":>9}{"reference":>9}' * len(SHOWN)]  # fmt: skip
-        for place in places:
-            cells = [
-                document[f'{variant}.{place}.{who}.{key}']
-                for key in SHOWN
-                for who in ('ours', 'reference')
-            ]
-            lines.append(
-                f'{place:12}'
-                + ''.join(
-                    f'{cell:9.0f}' if SHOWN[i // 2] == 'switches' else f'{cell:9.3f}'
-                    for i, cell in enumerate(cells)
-                )
-            )
-        for key in Errors().__dataclass_fields__ and (
-            'position_inside_95', 'velocity_inside_95', 'distance_jitter_ratio',
-        ):  # fmt: skip
-            lines.append(f'{key:30}{document[f"{variant}.all.ours.{key}"]:9.3f}')
+    for prefix in (*VARIANTS, 'rendered'):
+        names = [key.split('.') for key in document if key.startswith(f'{prefix}.')]
+        if len(names) < 2:
+            continue
+        lines += ['', f'{prefix:21}' + ''.join(f'{key:>18}' for key in SHOWN),
+                  f'{"":21}' + f'{"ours":>9}{"reference":>9}' * len(SHOWN)]  # fmt: skip
+        for place in dict.fromkeys(name[1] for name in names):
+            cells = ''
+            for key in SHOWN:
+                for who in ('ours', 'reference'):
+                    value = document[f'{prefix}.{place}.{who}.{key}']
+                    cells += f'{value:9.0f}' if key == 'switches' else f'{value:9.3f}'
+            lines.append(f'{place:21}{cells}')
+        lines += [f'{key:21} {document[f"{prefix}.all.ours.{key}"]:8.3f}' for key in ERRORS]
+    lines += ['', *(f'{k:30} {v:8.3f}' for k, v in document.items() if k[:6] == 'poses.' and v)]
+    if 'reason' in document:
+        lines.append(f'rendered videos and poses were not measured: {document["reason"]}')
     return '\n'.join(lines)
 
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description='Measure the tracker on simulated sequences.')
+    parser = argparse.ArgumentParser(description='Measure the tracker.')
+    parser.add_argument('--data', type=Path, help='folder with poses.npz, garments and textures')
     parser.add_argument('--output', type=Path, default=Path('out/evaluation'))
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument(
-        '--data',
-        type=Path,
-        default=os.environ.get('ANNY_TRAINING_DATA'),
-        help='folder of the data pack; measures distances with floor and depth too',
-    )
     arguments = parser.parse_args()
-    document = evaluate_sequences(arguments.seed)
+    try:
+        document = measure(arguments.data, arguments.seed)
+    except AnnyError as error:
+        parser.exit(2, f'{error}\n')
     print(table(document))
-    distances: dict[str, Any] = {'distance': None, 'distance.reason': 'needs --data'}
-    if arguments.data:
-        distances = evaluate_distances(Path(arguments.data))
-        print(distance_table(distances))
     arguments.output.mkdir(parents=True, exist_ok=True)
     path = arguments.output / 'tracking.json'
-    rounded = {
-        key: round(value, 4) if isinstance(value, float) else value
-        for key, value in {**document, **distances}.items()
-    }
+    rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in document.items()}
     path.write_text(json.dumps(rounded, indent=1) + '\n', encoding='utf-8')
     print(f'figures are in {path}')
 

@@ -37,8 +37,11 @@ Float64Array = NDArray[np.float64]
 
 SIZE = 8
 BIAS, SEEN_STATURE = 6, 7
-# Spectral density of the acceleration of walking people, m²/s³.
+# Spectral density of the acceleration of walking people, m²/s³: of who is being seen, and of who
+# has been out of sight for a while and may have stopped or turned meanwhile.
 ACCELERATION_DENSITY = 0.25
+UNSEEN_DENSITY = 1.0
+UNSEEN_AFTER = 0.3  # seconds
 # Of a person who is seen for the first time, m/s per axis.
 INITIAL_SPEED_STDDEV = 1.0
 # Rate at which the assumed velocity of someone out of sight fades, 1/s.
@@ -121,7 +124,11 @@ def initiate(measured: Measurements) -> State:
 
 
 def predict(
-    state: State, dt: float, fade_rate: Float64Array, camera_motion: Float64Array | None = None
+    state: State,
+    dt: float,
+    fade_rate: Float64Array,
+    camera_motion: Float64Array | None = None,
+    density: Float64Array | float = ACCELERATION_DENSITY,
 ) -> State:
     """
     Move people on by ``dt`` seconds, and the camera.
@@ -136,6 +143,8 @@ def predict(
     camera_motion : ndarray, (4, 4), optional
         Coordinates in the new optical frame from those in the old one, of what stands still; None
         for a camera that stands still, or whose motion is not known.
+    density : ndarray, (T,), or float, m²/s³
+        Spectral density of the acceleration.
 
     Returns
     -------
@@ -151,9 +160,9 @@ def predict(
     stopped = passing[:, None] & np.isin(np.arange(SIZE), (3, 4, 5))
     state = State(np.where(stopped, 0.0, mean), state.covariance, state.axes)
     pose = np.eye(4) if camera_motion is None else camera_motion
-    density = ACCELERATION_DENSITY * np.array([[dt**3 / 3, dt**2 / 2], [dt**2 / 2, dt]])
+    steps = np.kron([[dt**3 / 3, dt**2 / 2], [dt**2 / 2, dt]], np.eye(3))
     scale = np.exp(-2 * mean[:, 2])[:, None, None]
-    noise = scale * np.kron(density, np.eye(3))
+    noise = scale * np.broadcast_to(density, len(mean))[:, None, None] * steps
     noise[:, :3, :3] += _camera_noise(pose, scale)
     result = _moved(state, pose[:3, :3], pose[:3, 3], reach, kept, noise)
     result.covariance[:, BIAS, BIAS] += BIAS_DRIFT * dt

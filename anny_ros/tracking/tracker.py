@@ -171,6 +171,7 @@ class Tracker:
         self._pose = pose
         scene = make_scene(tracks, detections, self.parameters, reset, pose)
         present = np.isin(scene.states, (TrackState.TRACKED, TrackState.OCCLUDED))
+        present &= scene.humans.position[:, 2] > 0
         self._expected = scene.humans.bbox[present]
         return scene
 
@@ -220,6 +221,11 @@ class Tracker:
             people.stamp - self._stamp,
             np.where(unseen, motion.FADE_RATE, 0.0),
             moved,
+            np.where(
+                people.stamp - tracks.last_seen > motion.UNSEEN_AFTER,
+                motion.UNSEEN_DENSITY,
+                motion.ACCELERATION_DENSITY,
+            ),
         )
         if moved is not None:
             tracks.poses = tracks.poses.turned(moved[:3, :3])
