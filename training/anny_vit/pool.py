@@ -18,6 +18,7 @@ from anny_ros.body.skeleton import Skeleton
 from anny_ros.errors import InputError
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 import torch
 from torch import Tensor
 
@@ -96,6 +97,8 @@ class Pool:
         What to hold of them.
     most : int
         Pictures; beyond that the oldest shards are dropped.
+    cache : Path or None
+        Folder that keeps what was prepared, for the next run on the same shards.
 
     """
 
@@ -105,11 +108,13 @@ class Pool:
         device: torch.device,
         prepare: Prepare = keep_pictures,
         most: int = 1_000_000,
+        cache: Path | None = None,
     ) -> None:
         self._skeleton = skeleton
         self._device = device
         self._prepare = prepare
         self._most = most
+        self._cache = cache
         self._lock = threading.Lock()
         self._known: set[str] = set()
         self._shards: list[dict[tuple[int, int], Block]] = []
@@ -156,8 +161,8 @@ class Pool:
             these = [picture for picture in pictures if picture.rgb.shape[:2] == size]
             rgb = torch.from_numpy(np.stack([picture.rgb for picture in these]))
             truth = truth_of(these, self._skeleton, first)
-            held = self._prepare(rgb.to(self._device))
-            shard[(size[1], size[0])] = Block(held, truth, _partners(truth))
+            name = f'{path.stem}_{size[1]}x{size[0]}.safetensors'
+            shard[(size[1], size[0])] = Block(self._held(name, rgb), truth, _partners(truth))
         with self._lock:
             self._known.add(path.name)
             self._shards.append(shard)
@@ -174,6 +179,20 @@ class Pool:
                         (block, i) for i in range(len(block.partners))
                     )
             self._rows = rows
+
+    def _held(self, name: str, rgb: Tensor) -> tuple[Tensor, ...]:
+        """Prepare pictures, or take what was prepared before under this name."""
+        if self._cache is None:
+            return self._prepare(rgb.to(self._device))
+        path = self._cache / name
+        if not path.is_file():
+            self._cache.mkdir(parents=True, exist_ok=True)
+            prepared = self._prepare(rgb.to(self._device))
+            part = path.with_suffix('.part')
+            save_file({str(k): tensor.cpu() for k, tensor in enumerate(prepared)}, part)
+            part.replace(path)
+        stored = load_file(path)
+        return tuple(stored[str(k)].to(self._device) for k in range(len(stored)))
 
     def watch(self, folder: Path, stop: threading.Event, seconds: float = 2.0) -> threading.Thread:
         """Read what is new in a folder until told to stop; an error ends up in ``failed``."""

@@ -35,7 +35,7 @@ from torch import Tensor
 from training.anny_vit.evaluate import evaluate, plot
 from training.anny_vit.learner import ANNY_VIT_PRESETS, Learner, make_network
 from training.anny_vit.losses import total
-from training.anny_vit.pool import Draw, keep_pictures, Pool
+from training.anny_vit.pool import Draw, keep_pictures, Pool, Prepare
 from training.anny_vit.rendering import next_shard, Renderers
 from training.anny_vit.state import CHECKPOINT, Rates, Training
 
@@ -121,7 +121,10 @@ def run(options: argparse.Namespace) -> None:
     elif options.import_parts is not None:
         training.import_parts(options.import_parts)
     print(f'step {training.step} of {training.steps} on {device}', flush=True)
-    prepare = learner.tokens if options.freeze_backbone else keep_pictures
+    prepare: Prepare = keep_pictures
+    cache = None
+    if options.freeze_backbone:
+        prepare, cache = learner.tokens, options.output / 'tokens'
     host = Skeleton(BodyModel.load().asset, LIFTED_JOINTS)
     renderers, stop = None, threading.Event()
     try:
@@ -130,11 +133,11 @@ def run(options: argparse.Namespace) -> None:
                 options.data, options.backgrounds, shards, options.seed, training.first_shard,
                 options.render_workers,
             )  # fmt: skip
-        unseen = Pool(host, device, prepare)
+        unseen = Pool(host, device, prepare, cache=cache)
         if options.heldout is not None:
             unseen.read_new(options.heldout, clock.is_over)
         held_out = unseen.in_order(options.batch)
-        pool = Pool(host, device, prepare, options.most_pictures)
+        pool = Pool(host, device, prepare, options.most_pictures, cache)
         pool.read_new(shards, clock.is_over)
         if renderers is not None:
             pool.watch(shards, stop)
