@@ -11,6 +11,7 @@ from anny_ros.parameters import TrackingParameters
 from anny_ros.tracking import motion, readout
 from anny_ros.tracking.appearance import Galleries
 from anny_ros.tracking.candidates import extents
+from anny_ros.tracking.correction import correct
 from anny_ros.tracking.measurement import Measurements
 from anny_ros.tracking.smoothing import Poses
 from anny_ros.tracking.track import TIME_TOLERANCE, Tracks
@@ -39,7 +40,7 @@ def again(
 ) -> None:
     """Correct the tracks ``rows`` in place, each with a person, a measurement and a feature."""
     since = people.stamp - tracks.last_seen[rows]
-    tracks.state[rows] = motion.correct(tracks.state[rows], measured, since)
+    tracks.state[rows] = correct(tracks.state[rows], measured, since)
     tracks.extent[rows] = extents(people, readout.positions(tracks.state[rows])[:, 2])
     tracks.lateral_variance[rows] = measured.variance[:, 0, 0]
     tracks.extra_variance[rows] = measured.extra_variance

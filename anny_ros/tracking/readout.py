@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from anny_ros.tracking.motion import BIAS, directions, looks, SEEN_STATURE, SIZE, State
+from anny_ros.tracking.correction import looks
+from anny_ros.tracking.motion import BIAS, directions, SEEN_STATURE, SIZE, State
 from anny_ros.types import FloatArray
 import numpy as np
 from numpy.typing import NDArray

@@ -10,17 +10,16 @@ detection (``assignment``), solves one assignment, corrects, and lets tracks be 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 import math
 
 from anny_ros.parameters import TrackingParameters
 from anny_ros.tracking import appearance, assignment, motion, observe
-from anny_ros.tracking.appearance import SimilarityScale
-from anny_ros.tracking.assignment import SizeScale
-from anny_ros.tracking.candidates import measured_candidates, predicted_candidates, reestimated
+from anny_ros.tracking.candidates import reestimated
 from anny_ros.tracking.measurement import measure, Measurements
 from anny_ros.tracking.names import NameGenerator
 from anny_ros.tracking.pose import camera_motion, checked_pose
+from anny_ros.tracking.pricing import Pricing
 from anny_ros.tracking.scene import make_scene
 from anny_ros.tracking.track import Tracks
 from anny_ros.types import Camera, CameraSource, Detections, FloatArray, Scene, TrackState
@@ -29,37 +28,11 @@ from numpy.typing import NDArray
 
 Float64Array = NDArray[np.float64]
 
-# Nats added to pairs with a detection below the birth score.
-LOW_SCORE_COST = 2.0
-# Nats added to pairs with a find that may be somebody else's double; such finds neither found a
-# track nor continue one that was not seen in the last picture.
-SHADOW_COST = 3.0
-# What a pair with a track that is not confirmed gains over no pair counts by this share, so that
-# someone who returns is not held by the fresh track that the first doubtful glimpse founded.
-TENTATIVE_SHARE = 0.4
 # A doubted identity recovers with this time constant while it is seen, in seconds.
 CONFIDENCE_RECOVERY = 3.0
-# Matches surer than this teach what the same person's similarity is.
-SURE = 0.95
 _FINITE_ROWS = ('score', 'bbox', 'phenotype', 'rotations', 'translation', 'joint_positions',
                 'joint_orientations', 'keypoints_3d', 'keypoints_2d', 'position',
                 'head_position', 'ground_position')  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Prices:
-    """
-    Costs (T, N) in nats of pairs of tracks and people, and what they are made of.
-
-    ``geometric`` is of the place in the picture alone, ``similarity`` of looks, ``squared_sizes``
-    of distance and stature; ``shadow`` (N,) says who may be somebody else's double.
-    """
-
-    costs: Float64Array
-    geometric: Float64Array
-    similarity: Float64Array
-    squared_sizes: Float64Array
-    shadow: NDArray[np.bool_]
 
 
 class Tracker:
@@ -106,8 +79,7 @@ class Tracker:
         self._pose: Float64Array | None = None
         self._stamp = -math.inf
         self._expected: NDArray[np.float32] = np.zeros((0, 4), np.float32)
-        self._similarity = SimilarityScale()
-        self._sizes = SizeScale()
+        self._pricing = Pricing()
 
     def reset(self) -> None:
         """Forget everybody; ids and numbers go on and are not given again."""
@@ -116,8 +88,7 @@ class Tracker:
         self._pose = None
         self._stamp = -math.inf
         self._expected = np.zeros((0, 4), np.float32)
-        self._similarity = SimilarityScale()
-        self._sizes = SizeScale()
+        self._pricing = Pricing()
 
     def update(self, detections: Detections, world_from_camera: FloatArray | None = None) -> Scene:
         """
@@ -238,14 +209,12 @@ class Tracker:
             people.position, people.position_covariance, people.stature, people.stature_stddev
         )
         features = appearance.normalised(people.appearance)
-        prices = self._priced(tracks, people, measured, features)
+        prices = self._pricing.price(
+            tracks, people, measured, features, self._stamp, self.parameters
+        )
         rows, columns = assignment.assign(prices.costs)
         sure = assignment.pair_confidence(prices.costs, rows, columns)
-        certain = assignment.pair_confidence(prices.geometric, rows, columns) > SURE
-        self._similarity.learn(
-            prices.similarity[rows, columns][certain], appearance.strangers(features)
-        )
-        self._sizes.learn(prices.squared_sizes[rows, columns][sure > SURE])
+        self._pricing.learn(prices, rows, columns, features)
         observe.again(
             tracks, rows, people[columns], measured[columns], features[columns], self.parameters
         )
@@ -260,31 +229,6 @@ class Tracker:
             people[new], measured[new], features[new], assignment.newness(prices.costs)[new]
         )
         return tracks.joined(fresh), np.concatenate([seen, np.ones(len(fresh), bool)])
-
-    def _priced(
-        self,
-        tracks: Tracks,
-        people: Detections,
-        measured: Measurements,
-        features: NDArray[np.float32],
-    ) -> Prices:
-        """Price all pairs of tracks and people."""
-        predicted = predicted_candidates(tracks, people.camera, people.stamp)
-        found = measured_candidates(people, measured)
-        geometric = assignment.geometric_costs(predicted, found)
-        similarity = tracks.galleries.similarity(features, np.isfinite(geometric))
-        squared = assignment.squared_size_distances(predicted, found)
-        costs = geometric + self._sizes.costs(squared) - self._similarity.log_ratio(similarity)
-        low = people.score < self.parameters.birth_score
-        shadow = assignment.shadowed(found, people.score)
-        costs = costs + LOW_SCORE_COST * low + SHADOW_COST * shadow
-        share = np.where(tracks.confirmed, 1.0, TENTATIVE_SHARE)[:, None]
-        costs = assignment.LIMIT - share * (assignment.LIMIT - costs)
-        # A long step between pictures is no absence.
-        missing = self._stamp - tracks.last_seen > 0
-        away = missing & (predicted.unseen > self.parameters.occlusion_time)
-        costs[away[:, None] & low | missing[:, None] & shadow] = np.inf
-        return Prices(costs, geometric, similarity, squared, shadow)
 
     def _doubt(
         self,

@@ -427,3 +427,104 @@ def test_expected_boxes_are_those_of_people_who_are_there(people_at):
     assert len(tracker.expected_boxes()) == 0
     tracker.reset()
     assert len(tracker.expected_boxes()) == 0
+
+
+def yawed(yaw, place=(0.0, 0.0, 0.0)):
+    """Pose of a camera that turned to the right about its y axis."""
+    pose = np.eye(4)
+    c, s = np.cos(yaw), np.sin(yaw)
+    pose[:3, :3] = [[c, 0, s], [0, 1, 0], [-s, 0, c]]
+    pose[:3, 3] = place
+    return pose
+
+
+def seen_from(pose, positions):
+    """Positions of the world in the optical frame of a camera."""
+    return (np.asarray(positions) - pose[:3, 3]) @ pose[:3, :3]
+
+
+def test_people_stand_while_the_robot_turns_and_drives(people_at):
+    tracker = Tracker(seed=0)
+    for i in range(60):
+        pose = yawed(0.5 * np.sin(0.15 * i), (0.02 * i, 0.0, 0.05 * i))
+        scene = tracker.update(people_at(seen_from(pose, THREE), i * DT), pose)
+        assert scene.track_numbers.tolist() == [1, 2, 3]
+    assert np.linalg.norm(scene.velocity, axis=1).max() < 0.25
+    np.testing.assert_array_equal(scene.world_from_camera, pose)
+    hidden = yawed(0.5 * np.sin(0.15 * 75), (1.5, 0.0, 3.75))
+    scene = tracker.update(people_at([], 75 * DT), hidden)
+    np.testing.assert_allclose(scene.humans.position, seen_from(hidden, THREE), atol=0.35)
+
+
+def test_a_robot_that_looks_behind_itself_and_back_knows_everybody(people_at):
+    tracker = Tracker(seed=0)
+    for i in range(10):
+        tracker.update(people_at(THREE, i * DT), np.eye(4))
+    for i in range(10, 24):
+        scene = tracker.update(people_at([], i * DT), yawed(np.pi * min((i - 9) / 7, 1.0)))
+        assert_sound(scene)
+    assert (scene.humans.position[:, 2] < 0).all()
+    assert len(tracker.expected_boxes()) == 0
+    for i in range(24, 31):
+        scene = tracker.update(people_at([], i * DT), yawed(np.pi * (1 - (i - 23) / 7)))
+    scene = tracker.update(people_at(THREE, 31 * DT), np.eye(4))
+    assert scene.track_numbers.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize('first', [True, False], ids=['pose goes', 'pose comes'])
+def test_poses_may_come_and_go(people_at, first):
+    """Velocities change their meaning, so their certainty is lost for a moment; people are not."""
+    tracker = Tracker(seed=0)
+    drive = np.array([0.0, 0.0, 0.8])
+    spreads = []
+    for i in range(60):
+        pose = yawed(0.0, drive * i * DT)
+        known = (i < 30) == first
+        scene = tracker.update(people_at(seen_from(pose, THREE), i * DT), pose if known else None)
+        assert scene.track_numbers.tolist() == [1, 2, 3]
+        assert (scene.world_from_camera is None) != known
+        spreads.append(np.trace(scene.velocity_covariance[0]))
+        if i in (29, 59):
+            expected = 0.0 if known else -0.8
+            np.testing.assert_allclose(scene.velocity[:, 2], expected, atol=0.3)
+    assert spreads[30] > 2 * spreads[29]
+    assert spreads[59] < 1.5 * spreads[29]
+
+
+def test_a_pose_that_is_none_is_refused_and_changes_nothing(people_at):
+    tracker = Tracker(seed=0)
+    walk(tracker, people_at, THREE, 0.0, 5)
+    with pytest.raises(ValueError, match='pose of the camera'):
+        tracker.update(people_at(THREE, 5 * DT), np.full((4, 4), np.nan))
+    scene = tracker.update(people_at(THREE, 5 * DT))
+    assert scene.track_numbers.tolist() == [1, 2, 3]
+    assert names_of(scene) == ['TRACKED'] * 3
+
+
+def test_dropped_pictures_keep_ids_and_velocities(people_at):
+    rng = np.random.default_rng(0)
+    tracker = Tracker(seed=0)
+    for i in range(90):
+        if rng.random() < 0.5:
+            continue
+        moved = THREE + np.array([1.0, 0, 0]) * i * DT
+        scene = tracker.update(people_at(moved, i * DT))
+        assert scene.track_numbers.tolist() == [1, 2, 3]
+    np.testing.assert_allclose(scene.velocity[:, 0], 1.0, atol=0.15)
+
+
+def test_a_double_founds_nobody(people_at):
+    tracker = Tracker(seed=0)
+    for i in range(20):
+        twice = np.concatenate([THREE, THREE[:1] * 1.03])
+        scene = tracker.update(people_at(twice, i * DT, score=[0.9, 0.9, 0.9, 0.7]))
+        assert scene.track_numbers.tolist() == [1, 2, 3]
+
+
+def test_scenes_do_not_change_afterwards(people_at):
+    tracker = Tracker(seed=0)
+    scene = walk(tracker, people_at, THREE, 0.0, 10)[-1]
+    before = {k: np.copy(v) for k, v in vars(scene.humans).items() if isinstance(v, np.ndarray)}
+    walk(tracker, people_at, THREE * 1.01, 10 * DT, 10, (0.5, 0, 0))
+    for name, value in before.items():
+        np.testing.assert_array_equal(getattr(scene.humans, name), value)

@@ -1,0 +1,63 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
+from anny_ros.parameters import TrackingParameters
+from anny_ros.tracking import Tracker
+from anny_ros.tracking.appearance import normalised
+from anny_ros.tracking.measurement import measure
+from anny_ros.tracking.pricing import LOW_SCORE_COST, Pricing, SHADOW_COST
+import numpy as np
+import pytest
+
+DT = 1 / 15
+PLACE = np.array([[0.0, 0.0, 8.0]])
+LOOK = np.eye(4)[:1]
+
+
+def priced(people_at, people, unseen=0, **options):
+    """Prices of people for the track of somebody who stood at PLACE and was then not seen."""
+    tracker = Tracker(TrackingParameters(birth_score=0.4, confirm_time=0.2), seed=0)
+    for i in range(10):
+        tracker.update(people_at(PLACE, i * DT, appearance=LOOK))
+    for i in range(10, 10 + unseen):
+        tracker.update(people_at(PLACE[:0], i * DT, appearance=LOOK[:0]))
+    stamp = tracker._stamp + DT
+    people = replace(people, stamp=stamp)
+    measured = measure(
+        people.position, people.position_covariance, people.stature, people.stature_stddev
+    )
+    tracks = tracker._predicted(tracker._tracks, people, None)
+    return Pricing().price(
+        tracks, people, measured, normalised(people.appearance), tracker._stamp, tracker.parameters
+    )
+
+
+def test_looks_and_size_count(people_at):
+    same = priced(people_at, people_at(PLACE, appearance=LOOK))
+    other = priced(people_at, people_at(PLACE, appearance=np.eye(4)[1:2]))
+    assert same.costs[0, 0] < other.costs[0, 0]
+    child = priced(people_at, people_at(PLACE, appearance=LOOK, stature=1.1))
+    assert same.costs[0, 0] < child.costs[0, 0]
+    np.testing.assert_allclose(same.similarity, 1.0, atol=1e-6)
+
+
+def test_low_scores_cost_and_bring_nobody_back(people_at):
+    good, low = (people_at(PLACE, appearance=LOOK, score=s) for s in (0.9, 0.2))
+    now = [priced(people_at, people).costs[0, 0] for people in (good, low)]
+    assert now[1] - now[0] == pytest.approx(LOW_SCORE_COST)
+    later = [priced(people_at, people, unseen=12).costs[0, 0] for people in (good, low)]
+    assert np.isfinite(later[0])
+    assert np.isinf(later[1])
+
+
+def test_a_double_costs_and_brings_nobody_back(people_at):
+    twice = people_at(
+        np.concatenate([PLACE, PLACE]), score=[0.9, 0.5], appearance=np.concatenate([LOOK, LOOK])
+    )
+    now = priced(people_at, twice)
+    assert now.shadow.tolist() == [False, True]
+    assert now.costs[0, 1] - now.costs[0, 0] == pytest.approx(SHADOW_COST)
+    later = priced(people_at, twice, unseen=3)
+    assert np.isfinite(later.costs[0, 0])
+    assert np.isinf(later.costs[0, 1])
