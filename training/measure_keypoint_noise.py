@@ -29,6 +29,7 @@ the person's true keypoints)
   ``log_size``[k] * log(size_px / 100) + a part common to all joints of one look (standard
   deviation ``look_std``) + a part for each joint (standard deviation ``std``[k]).
 * ``people`` (S), ``looks`` (S): how many went in.
+* ``unseen``: joints beyond the edge and hidden ones; ``measure_hidden_keypoints`` adds it.
 
 """
 
@@ -76,15 +77,15 @@ _MOST_ENLARGED = 1.3
 # boxes crops are larger than of many.
 _LOOKS = (2, 5)
 # How far the survey's boxes are off, as a standard deviation of each side, in shares of the size.
-_BOX_ERROR = 0.05
+BOX_ERROR = 0.05
 # Who scores less is not reported by default, and has no errors.
-_LEAST_SCORE = 0.2
+LEAST_SCORE = 0.2
 _SMALLEST_ERROR = 0.004
 # Left and right can only be told apart where the truth has them this far from each other.
 _LEAST_SEPARATION = 0.06
 _LEAST_FACE_SEPARATION = 0.02
 SIDE_VIEW = 0.05
-_TRUSTED_SPREAD = 0.03
+TRUSTED_SPREAD = 0.03
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -114,7 +115,7 @@ def degraded(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np
     return np.clip(values, 0, 255).astype(np.uint8)
 
 
-def _window(
+def window(
     picture: NDArray[np.uint8], box: FloatArray, size_px: float, side: int, mirror: bool
 ) -> tuple[NDArray[np.uint8], FloatArray]:
     """Square window about a person shown at that size, and the map (2, 3) from the picture."""
@@ -138,7 +139,7 @@ def large_looks(network: MoveNet, picture: NDArray[np.uint8], box: FloatArray) -
     looks = []
     for size_px in TRUTH_SIZES_PX:
         side = int(np.ceil(size_px * _CONTEXT / GRANULE)) * GRANULE
-        windows = [_window(picture, box, size_px, side, mirror) for mirror in (False, True)]
+        windows = [window(picture, box, size_px, side, mirror) for mirror in (False, True)]
         people = decode_people(network(np.stack([w[0] for w in windows])), 0.05)
         for index, (_, A) in enumerate(windows):
             distance = np.abs((people.box[:, :2] + people.box[:, 2:]) / 2 - side / 2).max(axis=1)
@@ -166,15 +167,15 @@ def robot_looks(
         Keypoints (17, 2) in the given picture and confidences (17,); None who is not reported.
 
     """
-    shown, A = _window(picture, box, size_px, int(2.6 * size_px), rng.random() < 0.5)
+    shown, A = window(picture, box, size_px, int(2.6 * size_px), rng.random() < 0.5)
     shown = degraded(shown, rng)
     corners = box.reshape(2, 2) @ A[:, :2].T + A[:, 2]
     there = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
-    around = there + _BOX_ERROR * size_px * rng.normal(size=(boxes, 4))
+    around = there + BOX_ERROR * size_px * rng.normal(size=(boxes, 4))
     people, inside = look_again(network, shown, around.astype(np.float32), SECOND_LOOK_HEAT)
     target, score = judge_crops(people, inside, around)
     results: list[tuple[FloatArray, FloatArray] | None] = [None] * boxes
-    for row in np.flatnonzero(target & (score >= _LEAST_SCORE)):
+    for row in np.flatnonzero(target & (score >= LEAST_SCORE)):
         confidences = people.confidences[row]
         results[people.picture[row]] = (
             _unmapped(people.keypoints[row], A),
@@ -240,7 +241,7 @@ def _looks_at_person(
                         size,
                         look is not None,
                         truth / extent,
-                        spread < _TRUSTED_SPREAD,
+                        spread < TRUSTED_SPREAD,
                         seen / extent,
                         confidences,
                     )
@@ -368,6 +369,12 @@ def confidence_model(looks: list[Look]) -> dict[str, Any]:
     return {**columns, 'std': np.round(own, 3).tolist(), 'look_std': round(look_std, 3)}
 
 
+def write_noise(path: Path, noise: dict[str, Any]) -> None:
+    """Write the JSON, a field a line."""
+    lines = [f' {json.dumps(key)}: {json.dumps(value)}' for key, value in noise.items()]
+    path.write_text('{\n' + ',\n'.join(lines) + '\n}\n', encoding='utf-8')
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
@@ -384,8 +391,7 @@ def main() -> None:
     except AnnyError as error:
         parser.exit(2, f'{error}\n')
     result = summarise(looks)
-    lines = [f' {json.dumps(key)}: {json.dumps(value)}' for key, value in result.items()]
-    arguments.output.write_text('{\n' + ',\n'.join(lines) + '\n}\n', encoding='utf-8')
+    write_noise(arguments.output, result)
     print(f'{arguments.output}: people {result["people"]}, looks {result["looks"]}')
 
 

@@ -34,7 +34,7 @@ _FACE_PAIRS = ((1, 2), (3, 4))
 # from the body's own point by about this share of the extent besides.
 _JOINT_DEFINITION = 0.01
 _LEAST_ERROR = 0.004
-# Keypoints behind an obstacle, and those on the far side of the head.
+# Single keypoints that are hidden, and those on the far side of the head.
 _HIDDEN_ERROR, _HIDDEN_LOGIT = 0.06, 0.7
 _FAR_SIDE_LOGIT = 0.2
 _NOISE_FILE = Path(__file__).with_name('keypoint_noise.json')
@@ -43,6 +43,8 @@ LOWEST_CONFIDENCE = 0.1
 # are seldom found.
 _WIDTHS = {640: 0.35, 848: 0.15, 1280: 0.35, 1920: 0.15}
 _SMALLEST_PX = 40.0
+# Of the 12 joints from shoulders to ankles.
+_LEAST_IN_VIEW = 5
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def place(
     People
         Cameras 0.2 to 2.5 m high (a fifth of them higher), 0.5 to 25 m away, pitched so that the
         person is in view, fields of view of 35 to 120 degrees, 640 to 1920 pixels wide, slightly
-        rolled. Who is too small to be found there is left out.
+        rolled. Who would not be reported is left out: too small, or with too few joints in view.
 
     """
     count = len(phenotype)
@@ -149,10 +151,12 @@ def place(
     E = rotations.clone()
     E[:, 0] = torch.as_tensor(R, dtype=torch.float32) @ rotations[:, 0]
     width = rng.choice(list(_WIDTHS), size=count, p=list(_WIDTHS.values()))
-    extent, in_front = _extent(keypoints), keypoints[..., 2].amin(1).numpy() > 0.15
-    size_px = extent * width / (2 * half_view[:, 0])
+    rays = keypoints[..., :2].double().numpy() / keypoints[..., 2:].double().numpy()
+    in_view = (np.abs(rays[:, 5:]) < half_view[:, None]).all(-1).sum(1)
+    size_px = _extent(keypoints) * width / (2 * half_view[:, 0])
+    good = (keypoints[..., 2].amin(1).numpy() > 0.15) & (in_view >= _LEAST_IN_VIEW)
     people = People(E, phenotype, keypoints, half_view, size_px)
-    return people[torch.as_tensor(np.flatnonzero(in_front & (size_px > _SMALLEST_PX)))]
+    return people[torch.as_tensor(np.flatnonzero(good & (size_px > _SMALLEST_PX)))]
 
 
 def _extent(keypoints: Tensor) -> NDArray[np.float64]:
@@ -160,6 +164,68 @@ def _extent(keypoints: Tensor) -> NDArray[np.float64]:
     points = keypoints.double().numpy()
     rays = points[..., :2] / np.maximum(points[..., 2:], 1e-3)
     return np.asarray(np.ptp(rays, axis=1).max(1))
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """
+    What is reported of joints that cannot be seen; see ``measure_hidden_keypoints``.
+
+    Parameters
+    ----------
+    distance, kept, logit, logit_std : ndarray, (D,)
+    probabilities : ndarray, (Q,)
+    back : ndarray, (D, Q)
+
+    """
+
+    distance: NDArray[np.float64]
+    kept: NDArray[np.float64]
+    logit: NDArray[np.float64]
+    logit_std: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+    back: NDArray[np.float64]
+
+    def report(
+        self,
+        seen: NDArray[np.float64],
+        logit: NDArray[np.float64],
+        beyond: NDArray[np.float64],
+        normal: NDArray[np.float64],
+        extent: NDArray[np.float64],
+        rng: np.random.Generator,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """
+        Report keypoints beyond an edge on its near side, with less confidence or none.
+
+        Parameters
+        ----------
+        seen : ndarray, (N, 17, 2); logit : ndarray, (N, 17)
+            As they would be reported were they seen.
+        beyond : ndarray, (N, 17)
+            How far the truth is beyond the edge over the extent; not positive if it is seen.
+        normal : ndarray, (N, 17, 2)
+            Away from what is seen.
+        extent : ndarray, (N, 1, 1)
+        rng : Generator
+
+        Returns
+        -------
+        seen, logit : ndarray
+
+        """
+        unseen = beyond > 0
+        row = np.searchsorted(self.distance, np.maximum(beyond, 0.0), side='right') - 1
+        place = rng.random(beyond.shape)
+        back = np.empty_like(beyond)
+        for k, quantiles in enumerate(self.back):
+            of_row = row == k
+            back[of_row] = np.interp(place[of_row], self.probabilities, quantiles)
+        moved = seen - ((beyond + back)[..., None] * extent) * normal
+        drawn = self.logit[row] + self.logit_std[row] * rng.normal(size=row.shape)
+        # One that was lost already, or was behind another edge too, does not come back.
+        drawn = np.where(rng.random(row.shape) < self.kept[row], np.minimum(drawn, logit), -9.0)
+        return np.where(unseen[..., None], moved, seen), np.where(unseen, drawn, logit)
 
 
 @dataclass(frozen=True)
@@ -185,6 +251,8 @@ class KeypointNoise:
     look_std : float
         logit(confidence) = offset + log_error log(error) + log_size log(size / 100 px), with a
         spread of ``std`` for each joint and ``look_std`` for the person.
+    outside, hidden : Unseen
+        Beyond the picture's edge, and behind obstacles.
 
     """
 
@@ -201,6 +269,8 @@ class KeypointNoise:
     log_size: NDArray[np.float64]
     std: NDArray[np.float64]
     look_std: float
+    outside: Unseen
+    hidden: Unseen
 
     @staticmethod
     @cache
@@ -222,6 +292,17 @@ class KeypointNoise:
             log_size=np.array(confidence['log_size']),
             std=np.array(confidence['std']),
             look_std=float(confidence['look_std']),
+            **{
+                kind: Unseen(
+                    *(
+                        np.array(table[name])
+                        for name in ('distance', 'kept', 'logit', 'logit_std')
+                    ),
+                    np.array(raw['probabilities']),
+                    np.array(table['back']),
+                )
+                for kind, table in raw['unseen'].items()
+            },
         )
 
     def at(self, size_px: NDArray[np.float64], table: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -278,21 +359,26 @@ def observe(
     extent = _extent(people.keypoints)[:, None, None]
     size_px = np.clip(people.size_px, noise.sizes_px[0], noise.sizes_px[-1])
     apart = noise.errors(size_px, rng)
-    hidden = _occluded(rays, rng)
-    made_up = np.maximum(2 * apart, _HIDDEN_ERROR * rng.rayleigh(size=apart.shape))
-    apart = np.where(hidden, made_up, apart)
+    single = rng.random(apart.shape) < rng.choice([0.0, 0.02, 0.08], size=(count, 1))
+    alone = np.maximum(2 * apart, _HIDDEN_ERROR * rng.rayleigh(size=apart.shape))
+    apart = np.where(single, alone, apart)
     angle = rng.uniform(-np.pi, np.pi, apart.shape)
     error = apart[..., None] * np.stack([np.cos(angle), np.sin(angle)], -1)
-    outside = (np.abs(rays) > people.half_view[:, None]).any(-1)
     logit = noise.offset + noise.log_size * np.log(size_px / 100)[:, None]
     logit = logit + noise.log_error * np.log(np.maximum(apart, _LEAST_ERROR))
     logit = logit + noise.look_std * rng.normal(size=(count, 1))
-    logit = logit + noise.std * rng.normal(size=(count, 17)) - _HIDDEN_LOGIT * hidden
-    logit = logit - _FAR_SIDE_LOGIT * _far_side_of_the_head(points) - 1.5 * outside
-    confidences = 1 / (1 + np.exp(-logit))
-    confidences[outside & (rng.random(outside.shape) < 0.7)] = 0.0
+    logit = logit + noise.std * rng.normal(size=(count, 17)) - _HIDDEN_LOGIT * single
+    logit = logit - _FAR_SIDE_LOGIT * _far_side_of_the_head(points)
     error = error + _JOINT_DEFINITION * rng.normal(size=rays.shape)
-    seen = np.clip(rays, -people.half_view[:, None], people.half_view[:, None]) + extent * error
+    seen = unhidden = rays + extent * error
+    beyond, normal = _behind_obstacles(rays, extent[:, :, 0], rng)
+    seen, logit = noise.hidden.report(seen, logit, beyond, normal, extent, rng)
+    for axis in (0, 1):
+        beyond = (np.abs(rays[..., axis]) - people.half_view[:, None, axis]) / extent[:, :, 0]
+        normal = np.zeros_like(rays)
+        normal[..., axis] = np.sign(rays[..., axis])
+        seen, logit = noise.outside.report(seen, logit, beyond, normal, extent, rng)
+    confidences = 1 / (1 + np.exp(-logit))
     confidences = _drop(confidences, rng)
     hips = np.linalg.norm(rays[:, 11] - rays[:, 12], axis=-1) / extent[:, 0, 0]
     probability = np.where(
@@ -305,6 +391,7 @@ def observe(
     # Somebody of whom nearly nothing is left is no detection at all: show the body again.
     lost = (confidences[:, 5:] > 0).sum(1) < 4
     confidences[lost] = np.maximum(confidences[lost], 0.3)
+    seen[lost] = unhidden[lost]
     return (
         torch.as_tensor(seen, dtype=torch.float32),
         torch.as_tensor(confidences, dtype=torch.float32),
@@ -322,22 +409,26 @@ def _far_side_of_the_head(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return away
 
 
-def _occluded(rays: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.bool_]:
+def _behind_obstacles(
+    rays: NDArray[np.float64], extent: NDArray[np.float64], rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """
-    Hide a part of a fifth of the people behind a half plane, and a few single joints.
+    Hide a part of a fifth of the people behind a half plane.
 
-    What a body hides of itself is part of the measured errors already.
+    What a body hides of itself is part of the measured errors already. Returns how far each
+    keypoint is behind the obstacle's edge (N, 17), over the extent, and the edge's normal.
     """
     count = len(rays)
     angle = np.where(
         rng.random(count) < 0.6, -np.pi / 2, rng.uniform(-np.pi, np.pi, count)
     )  # mostly from below
-    along = rays[..., 0] * np.cos(angle)[:, None] - rays[..., 1] * np.sin(angle)[:, None]
+    normal = np.stack([np.cos(angle), -np.sin(angle)], -1)[:, None]  # (N, 1, 2)
+    along = (rays * normal).sum(-1)
     low, high = along.min(1), along.max(1)
     cut = low + (high - low) * rng.uniform(0.4, 0.95, count)
-    plane = (along > cut[:, None]) & (rng.random((count, 1)) < 0.22)
-    single = rng.random((count, 17)) < rng.choice([0.0, 0.02, 0.08], size=(count, 1))
-    return np.asarray(plane | single)
+    beyond = (along - cut[:, None]) / extent
+    there = rng.random((count, 1)) < 0.22
+    return np.where(there, beyond, -1.0), np.broadcast_to(normal, rays.shape)
 
 
 def _drop(confidences: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:

@@ -88,6 +88,27 @@ def test_drawn_errors_have_the_measured_quantiles():
         np.testing.assert_allclose(apart, expected, atol=0.02)
 
 
+def test_joints_beyond_an_edge_are_reported_inside_of_it_or_not_at_all():
+    noise = KeypointNoise.load()
+    rng = np.random.default_rng(0)
+    count = 30_000
+    seen = np.zeros((count, 17, 2))
+    seen[..., 1] = np.linspace(-0.5, 0.5, 17)  # the edge is at y = 0, the extent 1
+    normal = np.broadcast_to([0.0, 1.0], seen.shape)
+    moved, logit = noise.outside.report(
+        seen, np.full((count, 17), 3.0), seen[..., 1], normal, np.ones((count, 1, 1)), rng
+    )
+    visible = seen[0, :, 1] <= 0
+    np.testing.assert_array_equal(moved[:, visible], seen[:, visible])
+    assert (logit[:, visible] == 3.0).all()
+    kept = logit[:, ~visible] > -8
+    far = seen[0, ~visible, 1] > 0.3
+    assert kept.mean(0)[far].mean() == pytest.approx(noise.outside.kept[-1], abs=0.01)
+    assert noise.outside.kept[0] > noise.outside.kept[-1]
+    assert np.median(moved[:, ~visible, 1]) < 0
+    np.testing.assert_array_equal(moved[..., 0], 0.0)
+
+
 def test_small_people_are_seen_worse(people):
     placed, _ = people
     assert (placed.size_px >= 40).all()
