@@ -27,7 +27,8 @@ def test_every_name_is_drawn_once_before_it_ends():
         generator.draw()
 
 
-def test_generators_without_a_seed_share_what_they_gave():
+def test_generators_without_a_seed_share_what_they_gave(monkeypatch):
+    monkeypatch.setattr('anny_ros.tracking.names._issued', set())
     first, second = NameGenerator(letters='xyz'), NameGenerator(letters='xyz')
     names = [generator.draw() for _ in range(60) for generator in (first, second)]
     assert len(set(names)) == 120
