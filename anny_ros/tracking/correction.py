@@ -72,11 +72,17 @@ def correct(state: State, measured: Measurements, since: Float64Array) -> State:
 
 
 def looks(coupling: Float64Array) -> Float64Array:
-    """Measurement matrices (T, 4, 8)."""
+    """
+    Measurement matrices (T, 4, 8).
+
+    A guessed stature is the seen one, and the distance shares its bias; where the distance was
+    measured, it shows the true stature, without the bias.
+    """
     H = np.zeros((len(coupling), 4, SIZE))
     H[:, [0, 1, 2], [0, 1, 2]] = 1.0
     H[:, 2, BIAS] = coupling
     H[:, 3, SEEN_STATURE] = 1.0
+    H[:, 3, BIAS] = coupling - 1.0
     return H
 
 

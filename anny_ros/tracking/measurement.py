@@ -57,7 +57,8 @@ class Measurements:
         Of what changes from picture to picture in two angles (small ones, across the ray), in
         ln distance and in ln stature.
     coupling : ndarray, (N,)
-        1 for a distance that rests on the stature and shares its bias, 0 for a measured one.
+        1 for a distance that rests on the stature and shares its bias, 0 for a measured one,
+        beside which the stature is free of it.
     bias_variance : ndarray, (N,)
         Of the bias of ln stature.
     extra_variance : ndarray, (N,)
@@ -135,7 +136,7 @@ def measure(
         log_stature=log_stature,
         variance=variance,
         coupling=rests.astype(np.float64),
-        bias_variance=(1 - WANDER_SHARE) * np.where(rests, common, stature_share**2),
+        bias_variance=(1 - WANDER_SHARE) * np.where(rests, common, DEFAULT_STATURE_STDDEV**2),
         extra_variance=np.maximum(own - fit, 0.0),
         extra_stature_variance=np.where(rests, stature_share**2 - common, 0.0),
     )

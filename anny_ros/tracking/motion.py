@@ -107,6 +107,10 @@ def initiate(measured: Measurements) -> State:
     covariance[:, BIAS, BIAS] = bias
     covariance[:, 2, 2] += measured.coupling**2 * bias
     covariance[:, 2, BIAS] = covariance[:, BIAS, 2] = -measured.coupling * bias
+    # What is seen of the stature beside a measured distance is the true one: m is that and b.
+    unbiased = (1 - measured.coupling) * bias
+    covariance[:, SEEN_STATURE, SEEN_STATURE] += unbiased
+    covariance[:, SEEN_STATURE, BIAS] = covariance[:, BIAS, SEEN_STATURE] = unbiased
     return State(mean, covariance, axes)
 
 

@@ -54,7 +54,7 @@ def again(
     age = people.stamp - tracks.born[rows]
     tracks.confirmed[rows] |= age >= parameters.confirm_time - TIME_TOLERANCE
     tracks.galleries.add(rows, features, people.stamp)
-    bodies = resized(people, tracks.state.mean[rows, motion.SEEN_STATURE])
+    bodies = resized(people, readout.statures(tracks.state[rows])[0])
     if parameters.smoothing:
         tracks.poses[rows] = tracks.poses[rows].followed(bodies, since)
     else:

@@ -42,6 +42,7 @@ def test_correct_is_the_textbook_update():
         H = np.zeros((4, 8))
         H[[0, 1, 2, 3], [0, 1, 2, motion.SEEN_STATURE]] = 1.0
         H[2, motion.BIAS] = measured.coupling[i]
+        H[3, motion.BIAS] = measured.coupling[i] - 1
         local = state.axes[i] @ measured.position[i]
         seen = np.array([*(local[:2] / local[2]), np.log(local[2]), np.log(1.72)])
         P = state.covariance[i]
@@ -87,15 +88,22 @@ def test_a_bias_stays_in_the_covariance_however_often_one_looks():
     assert bias < np.sqrt(variance[0]) < 1.1 * bias
 
 
-def test_a_measured_distance_teaches_the_stature():
-    state = motion.initiate(measured_at([[0.0, 0.0, 8.6]], stature=1.82))
+@pytest.mark.parametrize('first', ['guessed', 'measured'])
+def test_a_measured_distance_teaches_the_stature(first):
+    guess = {'positions': [[0.0, 0.0, 8.6]], 'stature': 1.82}
+    # Where a distance is measured, the body is scaled to it.
+    known = {'positions': [[0.0, 0.0, 8.0]], 'stature': 1.82 * 8.0 / 8.6, 'depth': 0.01,
+             'stature_stddev': 0.085}  # fmt: skip
+    state = motion.initiate(measured_at(**(guess if first == 'guessed' else known)))
     for _ in range(30):
-        true_distance = measured_at([[0, 0, 8.0]], depth=0.01, stature=1.82, stature_stddev=0.14)
-        state = correct(state, true_distance, np.ones(1))
-        guessed = measured_at([[0.0, 0.0, 8.6]], stature=1.82)
-        state = correct(state, guessed, np.ones(1))
-    assert readout.positions(state)[0, 2] == pytest.approx(8.0, rel=0.03)
-    assert np.exp(readout.statures(state)[0][0]) == pytest.approx(1.82 * 8.0 / 8.6, rel=0.03)
+        for look in (known, guess):
+            state = correct(state, measured_at(**look), np.ones(1))
+    assert readout.positions(state)[0, 2] == pytest.approx(8.0, rel=0.02)
+    assert np.exp(readout.statures(state)[0][0]) == pytest.approx(1.82 * 8.0 / 8.6, rel=0.02)
+    assert state.mean[0, motion.BIAS] == pytest.approx(np.log(8.6 / 8.0), abs=0.02)
+    for _ in range(10):  # the depth camera loses them: the bias is remembered
+        state = correct(state, measured_at(**guess), np.ones(1))
+    assert readout.positions(state)[0, 2] == pytest.approx(8.0, rel=0.02)
 
 
 def test_a_seen_stature_moves_the_distance_with_it():

@@ -51,7 +51,7 @@ def test_a_measured_distance_hardly_depends_on_the_stature():
     assert measured.coupling[0] == 0.0
     assert measured.variance[0, 2, 3] == 0.0
     assert measured.variance[0, 2, 2] + measured.extra_variance[0] == pytest.approx(0.01**2)
-    assert measured.bias_variance[0] == pytest.approx((1 - WANDER_SHARE) * 0.08**2)
+    assert measured.bias_variance[0] == pytest.approx((1 - WANDER_SHARE) * 0.07**2)
 
 
 def test_a_surer_distance_bounds_what_it_shares_with_the_stature():

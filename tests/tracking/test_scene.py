@@ -84,6 +84,20 @@ def test_a_child_stays_a_child_and_shapes_steady(people_at):
     assert jitter[1] < 0.1 * jitter[0]
 
 
+def test_bodies_keep_the_size_that_a_measured_distance_showed(people_at):
+    tracker = Tracker(seed=0)
+    for i in range(60):
+        if i % 2:
+            people = people_at(THREE[:1] * 1.1, i * DT, stature=1.7 * 1.1)
+        else:
+            people = people_at(THREE[:1], i * DT, depth_share=0.01)
+        scene = tracker.update(people)
+    assert scene.humans.position[0, 2] == pytest.approx(THREE[0, 2], rel=0.02)
+    assert scene.humans.stature[0] == pytest.approx(1.7, rel=0.03)
+    head, pelvis = scene.humans.head_position[0], scene.humans.position[0]
+    assert np.linalg.norm(head - pelvis) == pytest.approx(0.7, rel=0.15)
+
+
 def test_doubtful_looks_weigh_little_in_the_shape(people_at):
     tracker = Tracker(seed=0)
     people = people_at(THREE[:1])
