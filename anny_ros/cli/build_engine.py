@@ -22,7 +22,8 @@ from anny_ros.errors import ModelError, ParameterError
 
 if TYPE_CHECKING:
     from anny_ros.inference.backends.engine import Runtime
-    from anny_ros.inference.engines import EngineCache, EngineKey, Weights
+    from anny_ros.inference.engine_key import EngineKey, Weights
+    from anny_ros.inference.engines import EngineCache
 
 SUMMARY = 'compile your network for the GPU of this machine'
 
@@ -100,7 +101,7 @@ def _describe(
     """Say what would be built, where, and whether it is there; builds and locks nothing."""
     from anny_ros.inference.backends.engine import engine_key
     from anny_ros.inference.engine_build import describe_weights
-    from anny_ros.inference.engines import EngineKey
+    from anny_ros.inference.engine_key import EngineKey
     from anny_ros.inference.export import require_exporter
 
     weights = describe_weights(arguments.checkpoint, cache)

@@ -10,7 +10,8 @@ from pathlib import Path
 from anny_ros.errors import ModelError
 from anny_ros.inference.backends.engine import engine_key, open_engine, Runtime
 from anny_ros.inference.backends.torch import forbid_tf32
-from anny_ros.inference.engines import Engine, EngineCache, file_sha256, Weights
+from anny_ros.inference.engine_key import Weights
+from anny_ros.inference.engines import Engine, EngineCache, file_sha256
 from anny_ros.inference.export import CanvasGraph, export_onnx, require_exporter
 from anny_ros.inference.parity import check_parity, differences, Outputs, probe_canvases
 from anny_ros.model import load_network, SingleShotNetwork

@@ -16,13 +16,8 @@ import sys
 
 from anny_ros.cli.main import make_parser
 from anny_ros.errors import ModelError
-from anny_ros.inference.engines import (
-    build_command,
-    default_folder,
-    Engine,
-    EngineCache,
-    EngineKey,
-)
+from anny_ros.inference.engine_key import build_command, EngineKey
+from anny_ros.inference.engines import default_folder, Engine, EngineCache
 import pytest
 
 KEY = EngineKey(

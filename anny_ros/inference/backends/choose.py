@@ -15,7 +15,8 @@ from anny_ros.inference.backends.onnx import OnnxRuntime
 from anny_ros.inference.backends.tensorrt import TensorRt
 from anny_ros.inference.backends.torch import choose_device, TorchBackend
 from anny_ros.inference.engine_build import build_engine, describe_weights
-from anny_ros.inference.engines import build_command, Engine, EngineCache, ONNX, Weights
+from anny_ros.inference.engine_key import build_command, ONNX, Weights
+from anny_ros.inference.engines import Engine, EngineCache
 from anny_ros.model import load_network
 from anny_ros.parameters import InferenceParameters
 

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from anny_ros.errors import ModelError
 from anny_ros.inference.backends import NetworkBackend, RawPeople
-from anny_ros.inference.engines import build_command, Engine, EngineCache, EngineKey, Weights
+from anny_ros.inference.engine_key import build_command, EngineKey, Weights
+from anny_ros.inference.engines import Engine, EngineCache
 from anny_ros.types import FloatArray
 import numpy as np
 from numpy.typing import NDArray

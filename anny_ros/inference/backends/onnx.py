@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from anny_ros.errors import ModelError
-from anny_ros.inference.engines import ONNX
+from anny_ros.inference.engine_key import ONNX
 from anny_ros.types import FloatArray
 import numpy as np
 from numpy.typing import NDArray

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from anny_ros.errors import ModelError
-from anny_ros.inference.engines import TENSORRT
+from anny_ros.inference.engine_key import TENSORRT
 from anny_ros.types import FloatArray
 import numpy as np
 from numpy.typing import NDArray
