@@ -18,8 +18,8 @@ Float64Array = NDArray[np.float64]
 
 # Scenarios and their lengths in seconds; others take minutes to render.
 SCENARIOS = {
-    'crossing': 7.0, 'behind_objects': 7.0, 'leave_and_return': 8.0, 'moving_camera': 7.0,
-    'children_with_adults': 5.0,
+    'crossing': 6.0, 'behind_objects': 6.0, 'leave_and_return': 6.0, 'moving_camera': 5.0,
+    'children_with_adults': 4.0,
 }  # fmt: skip
 RATE = 10.0
 

@@ -54,10 +54,13 @@ def make_scene(
         stature_stddev=np.where(known, stature * np.sqrt(stature_variance), np.nan),
         phenotype=tracks.phenotype.astype(np.float32),
     )
+    humans = bodies.moved((position - bodies.position).astype(np.float32))
+    # Whoever is seen covers the pixels that were seen, at whatever distance.
+    humans = replace(humans, bbox=np.where(seen[:, None], tracks.bodies.bbox, humans.bbox))
     return Scene(
         stamp=stamp,
         camera=detections.camera,
-        humans=bodies.moved((position - bodies.position).astype(np.float32)),
+        humans=humans,
         ids=tuple(str(name) for name in tracks.ids),
         track_numbers=tracks.numbers,
         states=states,

@@ -59,7 +59,7 @@ def test_a_body_of_another_size_is_shown_in_its_own_at_its_own_distance(people_a
         ratio = np.linalg.norm(getattr(shown, name)) / np.linalg.norm(getattr(seen, name))
         assert ratio == pytest.approx(1 / 1.3, rel=0.04)
     np.testing.assert_allclose(shown.keypoints_2d, seen.keypoints_2d, atol=0.5)
-    np.testing.assert_allclose(shown.bbox, seen.bbox, atol=8.0)
+    np.testing.assert_array_equal(shown.bbox, seen.bbox)
 
 
 def test_a_child_stays_a_child_and_shapes_steady(people_at):
