@@ -5,7 +5,7 @@ Measure what is reported of joints that cannot be seen: beyond the picture's edg
 
 People who are well seen are cut off, or covered by another part of the picture, from below or
 from the side, and looked at again as ``measure_keypoint_noise`` does; run that first, this adds to
-its file. What is reported goes through ``without_edge_guesses``, as on a robot.
+its file.
 
     python -m training.measure_hidden_keypoints DATA_DIR --output training/keypoint_noise.json
 
@@ -29,9 +29,8 @@ from pathlib import Path
 from typing import Any
 
 from anny_ros.errors import AnnyError
-from anny_ros.keypoints.decode import FloatArray, People
-from anny_ros.keypoints.edges import without_edge_guesses
-from anny_ros.keypoints.movenet import judge_crops, KeypointDetections, SECOND_LOOK_HEAT
+from anny_ros.keypoints.decode import FloatArray
+from anny_ros.keypoints.movenet import judge_crops, SECOND_LOOK_HEAT
 from anny_ros.keypoints.network import MoveNet
 from anny_ros.keypoints.second_look import look_again
 import cv2
@@ -150,8 +149,7 @@ def _look(
     rows = np.flatnonzero(target & (score >= LEAST_SCORE))
     if not len(rows):
         return None
-    found = _believed(people[rows], score[rows], shown.shape)
-    keypoints, confidence = found.keypoints[0], found.confidences[0]
+    keypoints, confidence = people.keypoints[rows[0]], people.confidences[rows[0]]
     wanted = np.flatnonzero((beyond > 0) & sure & (np.arange(17) >= 5))
     return Unseen(
         beyond[wanted],
@@ -159,12 +157,6 @@ def _look(
         (edge - keypoints[wanted, axis]) / size,
         confidence[wanted],
     )
-
-
-def _believed(people: People, score: FloatArray, shape: tuple[int, ...]) -> KeypointDetections:
-    nobody = np.zeros((0, 4), np.float32)
-    found = KeypointDetections(people.keypoints, people.confidences, score, people.box, nobody)
-    return without_edge_guesses(found, shape[1], shape[0])
 
 
 def summarise_unseen(reports: list[Unseen]) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from anny_ros.inference.estimator import EMBEDDED, Estimator, fallback_camera
 from anny_ros.inference.nms import distance_nms
 from anny_ros.inference.stopwatch import Stopwatch
 from anny_ros.keypoints.colours import clothing_features, FEATURE_SIZE
-from anny_ros.keypoints.edges import without_edge_guesses
 from anny_ros.keypoints.lifter import Lifted, LIFTED_JOINTS, Lifter
 from anny_ros.keypoints.movenet import KeypointDetections, KeypointDetector
 from anny_ros.keypoints.refine import Refined, Refiner
@@ -83,7 +82,6 @@ class LiteEstimator(Estimator):
         camera = fallback_camera(frame, self.parameters)
         wanted = self.parameters.detection
         found = self._detector(frame.rgb, self.threshold, zoom=wanted.zoom, regions=frame.expected)
-        found = without_edge_guesses(found, *frame.rgb.shape[1::-1])
         trusted = np.where(found.confidences < LEAST_CONFIDENCE, 0.0, found.confidences).astype(
             np.float32
         )

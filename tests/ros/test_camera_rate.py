@@ -10,11 +10,13 @@ A shared machine that stands still for a fifth of a second loses pictures whatev
 so a short run that lost some is measured again: what is lost for a reason is lost every time.
 """
 
+import math
 import os
 import subprocess
 import sys
 
 from anny_ros.msg import HumanArray, PipelineStats
+from anny_ros.ros.conversions import stamp_seconds
 import pytest
 
 pytestmark = pytest.mark.ros
@@ -60,7 +62,7 @@ def test_pictures_arrive_and_are_answered(graph, make, width, height):
         received, dropped = (now - then for now, then in counts)
         answered = len(results) - answered_before
         print(f'\n{width}x{height}: sent {sent}, received {received}, answered {answered}')
-        if received >= 0.99 * sent:
+        if received >= 0.99 * sent and answered >= 0.9 * sent:
             break
     assert received >= 0.99 * sent
     assert answered + dropped >= 0.99 * sent
@@ -72,31 +74,22 @@ def test_a_slow_model_drops_and_counts_and_works_on_the_newest(graph, make):
     node = graph.active_anny(diagnostics__period=0.2)
     results = graph.collect(HumanArray, 'anny/humans')
     stats = graph.collect(PipelineStats, 'anny/stats')
-    ages = []
-    work = node._work
-    pipeline, inner = work.pipeline, graph.estimator
-    arrivals = []
-    put = work.mailbox.put
+    mailbox = node._work.mailbox
+    put, take = mailbox.put, mailbox.take
+    arrivals, older = [], []
 
     def noted_put(message):
-        arrivals.append(message.header.stamp)
         put(message)
+        arrivals.append(stamp_seconds(message.header))
 
-    def estimator(frame):
-        newest = arrivals[-1]
-        ages.append(newest.sec + newest.nanosec * 1e-9 - frame.stamp)
-        return inner(frame)
+    def noted_take():
+        newest = arrivals[-1] if arrivals else -math.inf
+        message = take()
+        if message is not None:
+            older.append(stamp_seconds(message.header) < newest)
+        return message
 
-    work.mailbox.put = noted_put
-    pipeline._perception.estimator = type(
-        'Watched',
-        (),
-        {
-            '__call__': lambda _, frame: estimator(frame),
-            'body': graph.body,
-            'num_rejected': 0,
-        },
-    )()
+    mailbox.put, mailbox.take = noted_put, noted_take
     dropped_before = answered_before = 0
     for _ in range(ATTEMPTS):
         sent = run_camera(graph, make.root, 640, 480)
@@ -110,6 +103,6 @@ def test_a_slow_model_drops_and_counts_and_works_on_the_newest(graph, make):
         answered_before, dropped_before = len(results), stats[-1].dropped
     assert answered + dropped == pytest.approx(sent, rel=0.02)
     assert dropped > answered
-    # Nothing newer had arrived when work on a picture began (one may slip in between).
-    assert sum(age > 0 for age in ages) <= 0.1 * len(ages)
-    assert max(message.result_age_ms_max for message in stats if message.stages) < 2 * 120 + 100
+    assert len(older) >= answered
+    assert not any(older)  # nothing newer had arrived when work on a picture began
+    assert max(message.result_age_ms_max for message in stats if message.stages) >= 120

@@ -18,11 +18,12 @@ from anny_ros.ros.publishers.overlay import OverlayPublisher
 from anny_ros.ros.publishers.points import PointsPublisher
 from anny_ros.ros.publishers.tf import TfPublisher
 
-# In the order of sending: what is small and awaited first.
+# In the order of sending: what is small and awaited first. Whom to follow is settled before
+# anybody can have received the people of the picture, so that they can be selected at once.
 PUBLISHERS: tuple[type[ScenePublisher], ...] = (
+    FollowedPosePublisher,
     HumansPublisher,
     TfPublisher,
-    FollowedPosePublisher,
     CuesPublisher,
     PointsPublisher,
     BodyModelPublisher,
