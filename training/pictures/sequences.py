@@ -115,6 +115,8 @@ def render_sequence(
     seconds: float = 10.0,
     fps: float = 10.0,
     size: tuple[int, int] = (640, 360),
+    hfov: float | None = None,
+    pitch: float | None = None,
 ) -> Iterator[SequenceFrame]:
     """
     Render a scenario.
@@ -129,6 +131,8 @@ def render_sequence(
     seconds, fps : float
     size : tuple of int, pixels
         Width and height.
+    hfov, pitch : float, radians, or None
+        Another lens, or the camera tilted another way (down is negative), than the scenario's.
 
     Yields
     ------
@@ -146,7 +150,10 @@ def render_sequence(
     body = studio.body
     repertoire = _repertoire(studio.pack.split, studio.pack.folder, len(body.joint_names))
     script = SCENARIOS[scenario](Casting(studio, repertoire, rng), seconds)
-    camera = Camera.from_hfov(script.hfov, *size, CameraSource.CAMERA_INFO)
+    if pitch is not None:
+        script = replace(script, robot=replace(script.robot, pitch=pitch))
+    lens = script.hfov if hfov is None else hfov
+    camera = Camera.from_hfov(lens, *size, CameraSource.CAMERA_INFO)
     behind = float(script.robot.points[:, 1].min())
     scenery = sample_scenery(
         rng,
