@@ -25,6 +25,9 @@ _HEAD_RADIUS = 0.13  # of the stature
 # Boxes of who is not tracked are widened by this share.
 _BOX_MARGIN = 0.15
 _OPAQUE = 1.0
+# A mesh's head is drawn with this many pixels across, smoothly enlarged: the body model has a
+# face, which is nobody's, but both people and face detectors would take it for one.
+_HEAD_CELLS = 9
 
 
 def anonymise(
@@ -35,7 +38,7 @@ def anonymise(
     resolution: str = 'coarse',
 ) -> NDArray[np.uint8]:
     """
-    Replace everybody by a mesh.
+    Replace everybody by a mesh with a blurred face.
 
     Parameters
     ----------
@@ -62,14 +65,18 @@ def anonymise(
     )
     if len(drawn):
         height, width = out.shape[:2]
+        humans = scene.humans[drawn]
+        K = scale_camera(scene.camera, width, height).K
         draw_meshes(
             out,
-            body.vertices(scene.humans[drawn], resolution),
+            body.vertices(humans, resolution),
             body.triangles(resolution),
-            scale_camera(scene.camera, width, height).K,
+            K,
             np.array([track_colour(int(n)) for n in scene.track_numbers[drawn]]),
             np.full(len(drawn), _OPAQUE),
         )
+        for head, stature in zip(humans.head_position, humans.stature, strict=True):
+            _blur_head(out, *_head_disc(head, float(stature), K))
     return out
 
 
@@ -166,12 +173,36 @@ def _hide_person(
     hull = np.asarray(cv2.convexHull(uv.astype(np.float32))[:, 0], np.float64)
     margin = max(_MARGIN * float(np.ptp(hull, axis=0).max()), _LEAST_MARGIN_PX)
     _fill_widened(mask, hull, margin)
-    if head[2] > 0.05:
-        centre = (K @ head.astype(np.float64))[:2] / head[2]
-        radius = _HEAD_RADIUS * stature * K[0, 0] / head[2]
+    centre, radius = _head_disc(head, stature, K)
+    if radius > 0:
         around = np.linspace(0, 2 * np.pi, 24, endpoint=False)
         disc = centre + radius * np.stack([np.cos(around), np.sin(around)], axis=1)
         cv2.fillConvexPoly(mask, np.round(np.clip(disc, -limit, limit)).astype(np.int32), 1)
+
+
+def _head_disc(head: FloatArray, stature: float, K: FloatArray) -> tuple[FloatArray, float]:
+    """Centre (2,) and radius in pixels of what is hidden about a head; radius 0 for none."""
+    if not head[2] > 0.05:
+        return np.zeros(2), 0.0
+    centre = (K @ head.astype(np.float64))[:2] / head[2]
+    return centre, float(_HEAD_RADIUS * stature * K[0, 0] / head[2])
+
+
+def _blur_head(picture: NDArray[np.uint8], centre: FloatArray, radius: float) -> None:
+    """Draw a disc with few pixels, smoothly enlarged, in place."""
+    limit = np.array(picture.shape[1::-1])
+    low = np.clip(np.floor(centre - radius), 0, limit).astype(int)
+    high = np.clip(np.ceil(centre + radius) + 1, 0, limit).astype(int)
+    size = high - low
+    if not (radius > 0 and (size > 0).all()):
+        return
+    window = picture[low[1] : high[1], low[0] : high[0]]
+    cells = np.maximum(np.round(size * _HEAD_CELLS / (2.0 * radius)), 1).astype(int)
+    few = cv2.resize(window, np.minimum(cells, size).tolist(), interpolation=cv2.INTER_AREA)
+    blurred = cv2.resize(few, size.tolist(), interpolation=cv2.INTER_LINEAR)
+    x, y = (np.arange(low[k], high[k]) - centre[k] for k in range(2))
+    inside = np.hypot(x[None], y[:, None]) < radius
+    window[inside] = blurred.reshape(window.shape)[inside]
 
 
 def _fill_widened(mask: NDArray[np.uint8], hull: FloatArray, margin: float) -> None:

@@ -7,8 +7,11 @@ from anny_ros.body import BodyModel
 from anny_ros.geometry.camera import project
 from anny_ros.inference import assemble_detections
 from anny_ros.render.anonymise import anonymise, fill_from_surroundings, hidden_pixels
+from anny_ros.render.colours import track_colour
+from anny_ros.render.overlay import draw_meshes
 from anny_ros.tracking import Tracker
 from anny_ros.types import Camera, TrackState
+import cv2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
@@ -93,6 +96,30 @@ def test_a_picture_of_another_size_than_the_camera(body, scene):
     full = hidden_pixels((240, 320), scene, body, NO_BOXES)
     agreement = (half == full[::2, ::2]).mean()
     assert agreement > 0.97
+
+
+def test_a_mesh_has_no_face(body, scene):
+    """Whatever the face's surface looks like, its shading is spread over a good part of it."""
+    near = replace(CAMERA, K=CAMERA.K @ np.diag([4.0, 4.0, 1.0]))  # 4 px a centimetre
+    scene = replace(scene, camera=near)
+    head = scene.humans.head_position[0]
+    flat = np.full((240, 320, 3), 100, np.uint8)
+    centre = (near.K @ head)[:2] / head[2]
+    moved = np.eye(3)
+    moved[:2, 2] = np.array([160.0, 120.0]) - centre  # the head in the picture's middle
+    scene = replace(scene, camera=replace(near, K=moved @ near.K))
+    sharp, blurred = flat.copy(), anonymise(flat, scene, body, NO_BOXES)
+    draw_meshes(
+        sharp, body.vertices(scene.humans), body.triangles('coarse'), scene.camera.K,
+        np.array([track_colour(int(n)) for n in scene.track_numbers]), np.ones(2),
+    )  # fmt: skip
+    face = np.s_[112:136, 148:172]
+    assert (sharp[face] != 100).any()
+
+    def edges(rgb):
+        return np.abs(cv2.Laplacian(rgb[face].astype(np.float32), cv2.CV_32F)).mean()
+
+    assert edges(blurred) < 0.35 * edges(sharp)
 
 
 @settings(max_examples=40, deadline=None)

@@ -173,7 +173,7 @@ def environment(folder: Path) -> Path:
         [*pip, '--no-deps', f'mediapipe=={VERSION}'],
         [*pip, *_REQUIREMENTS],
     ):
-        _call(command, f'MediaPipe {VERSION} cannot be installed')
+        call(command, f'MediaPipe {VERSION} cannot be installed')
     done.touch()
     return python
 
@@ -191,7 +191,7 @@ def run(python: Path, jobs: list[dict[str, Any]], folder: Path) -> Poses:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / 'jobs.json').write_text(json.dumps(jobs), encoding='utf-8')
     results = folder / 'results.npz'
-    _call(
+    call(
         [str(python), '-I', str(_RUNNER), str(folder / 'jobs.json'), str(results)],
         f'MediaPipe {VERSION} did not get through',
     )
@@ -202,7 +202,7 @@ def run(python: Path, jobs: list[dict[str, Any]], folder: Path) -> Poses:
         return Poses(*(arrays[name] for name in names))
 
 
-def _call(command: list[str], failed: str) -> None:
+def call(command: list[str], failed: str) -> None:
     """Run a process without our environment; CannotMeasure with its last words if it fails."""
     left_out = ('PYTHONPATH', 'PYTHONHOME', 'LD_LIBRARY_PATH', 'VIRTUAL_ENV')
     variables = {k: v for k, v in os.environ.items() if k not in left_out}
