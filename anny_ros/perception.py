@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING
 
 from anny_ros.geometry.boxes import overlap
+from anny_ros.geometry.camera_from_people import CameraFromPeople
 from anny_ros.geometry.depth import scale_from_depth
 from anny_ros.geometry.field_of_view import FieldOfViewFilter
 from anny_ros.geometry.ground import Ground, scale_from_ground
@@ -67,7 +68,8 @@ class Perception:
     An estimator and what carries over from one picture to the next.
 
     The tracker tells the estimator where people were a moment ago, and gives identities to whom
-    it finds. A field of view that the estimator reads from pictures is filtered over time.
+    it finds. Where no camera is given, the field of view that the estimator reads from pictures
+    is filtered over time, and one that it only assumes is corrected by the people who are seen.
 
     Parameters
     ----------
@@ -94,8 +96,8 @@ class Perception:
     ) -> None:
         self.estimator = estimator
         self.tracker = Tracker() if tracker is None else tracker
-        self._field_of_view = FieldOfViewFilter()
-        estimator.camera_filter = self._field_of_view
+        self._camera = CameraFromPeople() if estimator.assumes_camera else FieldOfViewFilter()
+        estimator.camera_filter = self._camera
         self._reset_wanted = threading.Event()
         self.parameters = estimator.parameters if parameters is None else parameters
 
@@ -145,7 +147,7 @@ class Perception:
         if self._reset_wanted.is_set():
             self._reset_wanted.clear()
             self.tracker.reset()
-            self._field_of_view.reset()
+            self._camera.reset()
         begin = time.perf_counter()
         detections = self.estimator(replace(frame, expected=self.tracker.expected_boxes()))
         estimated = time.perf_counter()
@@ -158,6 +160,8 @@ class Perception:
             timings_ms['fusion'] = 1e3 * (time.perf_counter() - estimated)
         fused = time.perf_counter()
         scene = self.tracker.update(detections, pose)
+        if isinstance(self._camera, CameraFromPeople):
+            self._camera.observe(scene)
         timings_ms['track'] = 1e3 * (time.perf_counter() - fused)
         shared = overlap(detections.bbox, scene.humans.bbox)
         untracked = ~(shared > _SAME_PERSON).any(axis=1)

@@ -5,6 +5,8 @@
 from dataclasses import replace
 
 from anny_ros import Perception, Surroundings
+from anny_ros.geometry.camera_from_people import CameraFromPeople
+from anny_ros.geometry.field_of_view import FieldOfViewFilter
 from anny_ros.geometry.ground import Ground
 from anny_ros.inference import Estimator
 from anny_ros.parameters import Parameters
@@ -103,6 +105,20 @@ def test_after_hours_and_over_lost_pictures_motion_is_as_well_known_as_at_the_st
     assert scene.track_numbers.tolist() == [1, 2]
     np.testing.assert_allclose(scene.velocity, [[0, 0, -1]] * 2, atol=0.1)
     np.testing.assert_allclose(scene.humans.position[:, 2], 4 - 59 / 30, atol=0.05)
+
+
+def test_a_camera_that_is_only_assumed_is_corrected_by_people_and_a_read_one_is_filtered(
+    estimator,
+):
+    Perception(estimator)
+    assert isinstance(estimator.camera_filter, FieldOfViewFilter)
+    estimator.assumes_camera = True
+    perception = Perception(estimator)
+    seen = []
+    estimator.camera_filter.observe = seen.append
+    scene = perception(Frame(BLANK, 0.0))
+    assert isinstance(estimator.camera_filter, CameraFromPeople)
+    assert seen[0].ids == scene.ids
 
 
 def test_bad_numbers_are_counted_wherever_they_are_found(estimator):

@@ -34,11 +34,12 @@ class Estimator(ABC):
     default_threshold : float
         Lowest score of a person that the model was made for.
     camera_filter : callable or None
-        ``(Camera, stamp) -> Camera``, asked where the model reads the camera from the picture
-        itself, before anybody is placed with it: whoever has several pictures of one camera knows
-        it better than a single one does (``Perception``, with a ``FieldOfViewFilter``). A model
-        that only assumes a field of view never asks: its error is the same in every picture, so
-        there is nothing to average.
+        ``(Camera, stamp) -> Camera``, asked where no camera is given, before anybody is placed:
+        whoever has several pictures of one camera knows it better than a single one does
+        (``Perception``).
+    assumes_camera : bool
+        Whether the model only assumes a field of view where no camera is given, instead of reading
+        it from the picture.
     num_rejected : int
         How often numbers that are not finite were left out.
 
@@ -50,6 +51,7 @@ class Estimator(ABC):
     parameters: Parameters
     default_threshold: float
     camera_filter: Callable[[Camera, float], Camera] | None = None
+    assumes_camera: bool = False
     num_rejected: int = 0
 
     @property

@@ -63,6 +63,7 @@ class LiteEstimator(Estimator):
     name = EMBEDDED
     backend = 'onnxruntime'
     default_threshold = 0.2
+    assumes_camera = True
 
     def __init__(self, parameters: Parameters | None = None) -> None:
         self.parameters = parameters or Parameters()
@@ -80,6 +81,8 @@ class LiteEstimator(Estimator):
         """See ``Estimator``."""
         watch = Stopwatch()
         camera = fallback_camera(frame, self.parameters)
+        if self.camera_filter is not None:
+            camera = self.camera_filter(camera, frame.stamp)
         wanted = self.parameters.detection
         found = self._detector(frame.rgb, self.threshold, zoom=wanted.zoom, regions=frame.expected)
         trusted = np.where(found.confidences < LEAST_CONFIDENCE, 0.0, found.confidences).astype(

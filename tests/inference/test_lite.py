@@ -69,6 +69,27 @@ def test_a_longer_lens_means_farther_people(estimator, street):
     np.testing.assert_allclose(ratio, np.tan(0.5) / np.tan(0.25), rtol=0.1)
 
 
+def test_a_filter_of_the_camera_is_asked_and_a_given_camera_is_not_changed(estimator, street):
+    height, width = street.shape[:2]
+    longer = Camera.from_hfov(0.8, width, height)
+    given = Camera.from_hfov(1.0, width, height, CameraSource.CAMERA_INFO)
+    asked = []
+
+    def from_people(camera, stamp):
+        asked.append((camera, stamp))
+        return camera if camera.source != CameraSource.ESTIMATED else longer
+
+    assert estimator.assumes_camera
+    estimator.camera_filter = from_people
+    try:
+        assert estimator(Frame(street, 2.0)).camera is longer
+        assert estimator(Frame(street, 2.0, given)).camera is given
+    finally:
+        estimator.camera_filter = None
+    assert asked[0][0].hfov_stddev > 0
+    assert asked[0][1] == 2.0
+
+
 def test_nobody_in_an_empty_picture(estimator):
     people = estimator(Frame(np.full((120, 160, 3), 127, np.uint8), 0.0))
     assert len(people) == 0
