@@ -72,9 +72,12 @@ def run(arguments: argparse.Namespace) -> int:
         recording = None
         if arguments.rerun:
             from anny_ros.cli.writers.rerun_file import RerunFile
+            from anny_ros.render.lines import bone_ends
 
-            triangles = estimator.body.triangles(_RESOLUTION)
-            recording = writers.add(RerunFile(arguments.rerun, triangles))
+            body = estimator.body
+            recording = writers.add(
+                RerunFile(arguments.rerun, body.triangles(_RESOLUTION), bone_ends(body))
+            )
         perception = Perception(estimator, parameters)
         job = _Job(source, perception, tracks, overlay, recording)
         interrupted = job.run(arguments.max_frames, arguments.quiet)

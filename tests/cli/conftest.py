@@ -21,6 +21,8 @@ class BoxBody:
     """A body model whose people are pyramids."""
 
     name = 'anny'
+    joint_names = ('root', 'spine', 'head')
+    joint_parents = (-1, 0, 1)
 
     def vertices(self, detections, resolution='coarse'):
         corners = np.array([[0, -0.9, 0], [-0.3, 0.9, -0.2], [0.3, 0.9, -0.2], [0, 0.9, 0.2]])
@@ -35,6 +37,7 @@ class FakeEstimator:
 
     name = 'fake'
     backend = 'none'
+    assumes_camera = False
     body = BoxBody()
     num_rejected = 0
     fails_at: tuple[int, type[BaseException]] | None = None

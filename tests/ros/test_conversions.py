@@ -12,7 +12,6 @@ from anny_ros.ros.conversions import (
     seconds_to_duration,
     stamp_seconds,
 )
-from anny_ros.ros.publishers.markers import bone_ends
 from anny_ros.ros.publishers.tf import body_transforms
 from anny_ros.ros.result import Result, shown_people
 from anny_ros.tracking import Tracker
@@ -152,11 +151,3 @@ def test_published_phenotype_does_not_change_the_scene(result):
     before = result.scene.humans.phenotype.copy()
     human_array(result, attributes=False)
     np.testing.assert_array_equal(result.scene.humans.phenotype, before)
-
-
-def test_bones_leave_out_fingers(body):
-    pairs = bone_ends(body).reshape(-1, 2)
-    names = [body.joint_names[child] for _, child in pairs]
-    assert 'head' in names
-    assert not [name for name in names if name.startswith(('finger', 'metacarpal'))]
-    assert all(body.joint_parents[child] == parent for parent, child in pairs)

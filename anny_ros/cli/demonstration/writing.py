@@ -17,6 +17,7 @@ from anny_ros.cli.sources.ros_image import decode_raw
 from anny_ros.cli.sources.video import VideoSource
 from anny_ros.cli.writers.jsonl import JsonlWriter
 from anny_ros.cli.writers.overlay_video import OverlayVideo
+from anny_ros.render.lines import bone_ends
 from anny_ros.types import Scene, TrackState
 import numpy as np
 from numpy.typing import NDArray
@@ -120,4 +121,4 @@ def _rerun_file(path: Path, body: BodyModel) -> Any:
         return None
     from anny_ros.cli.writers.rerun_file import RerunFile
 
-    return RerunFile(path, body.triangles(_RESOLUTION))
+    return RerunFile(path, body.triangles(_RESOLUTION), bone_ends(body))

@@ -1,6 +1,6 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""A rerun recording: the camera with its pictures, and everybody's mesh and path in 3D."""
+"""A rerun recording: camera and pictures, everybody's mesh, skeleton and way in 3D."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from typing import Any
 from anny_ros.cli.writers.part_file import PartFile
 from anny_ros.errors import InputError
 from anny_ros.render.colours import track_colour
+from anny_ros.render.lines import Trails
 from anny_ros.types import Camera, Scene, TrackState
 import numpy as np
 from numpy.typing import NDArray
 
 _CAMERA = 'world/camera'
 _JPEG_QUALITY = 85
+_OPACITY = 140  # of 255: the skeleton is seen through the mesh
+_LABEL_ABOVE_HEAD = 0.4  # metres
+_FRUSTUM = 1.0  # metres from the camera to its picture
 
 
 class RerunFile:
@@ -28,6 +32,8 @@ class RerunFile:
         It appears when the writer is closed.
     triangles : ndarray, (F, 3), int
         Of the surfaces that will come.
+    bones : ndarray, (2 B,), int
+        Joints at both ends of each bone to draw.
 
     Raises
     ------
@@ -36,7 +42,12 @@ class RerunFile:
 
     """
 
-    def __init__(self, path: Path, triangles: NDArray[np.integer[Any]]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        triangles: NDArray[np.integer[Any]],
+        bones: NDArray[np.integer[Any]],
+    ) -> None:
         try:
             import rerun
         except ImportError:
@@ -45,9 +56,12 @@ class RerunFile:
             ) from None
         self._rerun = rerun
         self._triangles = triangles
+        self._bones = bones
+        self._trails = Trails()
         self._target = PartFile(path)
         self._recording = rerun.RecordingStream('anny_ros')
         self._recording.save(str(self._target.part))
+        self._recording.send_blueprint(_layout())
         self._recording.log('world', rerun.ViewCoordinates.RDF, static=True)
         self._present: set[str] = set()
         self._start: float | None = None
@@ -74,6 +88,7 @@ class RerunFile:
         self._recording.set_time('time', duration=scene.stamp - self._start)
         self._camera(scene.camera, rgb)
         shown = [row for row in range(len(scene)) if scene.states[row] != TrackState.LOST]
+        self._trails.extend(scene, shown)
         for row in shown:
             self._human(scene, row, vertices[row])
         present = {scene.ids[row] for row in shown}
@@ -101,6 +116,7 @@ class RerunFile:
             image_from_camera=camera.K,
             resolution=[camera.width, camera.height],
             camera_xyz=self._rerun.ViewCoordinates.RDF,
+            image_plane_distance=_FRUSTUM,
         )
         self._recording.log(_CAMERA, pinhole)
         if rgb is None:
@@ -120,18 +136,41 @@ class RerunFile:
         mesh = self._rerun.Mesh3D(
             vertex_positions=vertices,
             vertex_normals=_normals(vertices, self._triangles),
-            albedo_factor=[*colour, 255],
+            albedo_factor=[*colour, _OPACITY],
             # Only when somebody appears: what is not logged again stays as it was.
             triangle_indices=None if scene.ids[row] in self._present else self._triangles,
         )
         self._recording.log(f'{path}/mesh', mesh)
-        pelvis = self._rerun.Points3D(
-            scene.humans.position[row : row + 1],
-            radii=0.02,
-            colors=colour,
-            labels=[f'{scene.ids[row]} {TrackState(scene.states[row]).name.lower()}'],
-        )
-        self._recording.log(f'{path}/pelvis', pelvis)
+        ends = scene.humans.joint_positions[row][self._bones].reshape(-1, 2, 3)
+        self._log_lines(f'{path}/skeleton', ends, colour, 0.008)
+        trail = self._trails[int(scene.track_numbers[row])]
+        if len(trail) > 1:
+            self._log_lines(f'{path}/trail', trail[None], colour, 0.012)
+        label = f'{scene.ids[row]} {TrackState(scene.states[row]).name.lower()}'
+        head = scene.humans.head_position[row] + [0.0, -_LABEL_ABOVE_HEAD, 0.0]
+        name = self._rerun.Points3D([head], radii=0.01, colors=colour, labels=[label])
+        self._recording.log(f'{path}/label', name)
+
+    def _log_lines(
+        self, path: str, lines: NDArray[np.floating[Any]], colour: list[int], radius: float
+    ) -> None:
+        """Lines (L, P, 3) in metres."""
+        strips = self._rerun.LineStrips3D(lines, radii=radius, colors=colour)
+        self._recording.log(path, strips)
+
+
+def _layout() -> Any:
+    """Make what the viewer shows at first: the space, and beside it the pictures."""
+    import rerun.blueprint as views
+
+    space = views.Spatial3DView(origin='world', name='space')
+    pictures = views.Spatial2DView(
+        origin=_CAMERA,
+        name='camera',
+        contents=['$origin/**', 'world/humans/**'],
+    )
+    both = views.Horizontal(space, pictures, column_shares=[1, 1])
+    return views.Blueprint(both, collapse_panels=True)
 
 
 def _normals(

@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from anny_ros.body import BodyModel
 from anny_ros.parameters import Parameters
 from anny_ros.render.colours import track_colour
+from anny_ros.render.lines import bone_ends, Trails
 from anny_ros.ros import qos
 from anny_ros.ros.conversions import xyz
 from anny_ros.ros.marker_cdr import MarkerArrayWriter, MarkerSpec
@@ -23,10 +22,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 _NAMESPACES = ('mesh', 'skeleton', 'label', 'trail')
 _OPACITY = {TrackState.TENTATIVE: 0.5, TrackState.TRACKED: 1.0, TrackState.OCCLUDED: 0.3}
-_TRAIL_SECONDS = 5.0
-_TRAIL_POINTS = 150
 _LABEL_ABOVE_HEAD = 0.3  # metres, in the picture's up direction
-_HAND_BONES = ('finger', 'metacarpal')
 
 
 class MarkersPublisher(ScenePublisher):
@@ -45,7 +41,7 @@ class MarkersPublisher(ScenePublisher):
         triangles = body.triangles(parameters.publish.mesh)
         self._corners = np.ascontiguousarray(triangles, np.intp).ravel()
         self._bones = bone_ends(body)
-        self._trails: dict[int, deque[tuple[float, NDArray[np.float32]]]] = {}
+        self._trails = Trails()
         self._shown: set[int] = set()
 
     def wanted(self) -> bool:
@@ -59,11 +55,11 @@ class MarkersPublisher(ScenePublisher):
         """Send the MarkerArray of a picture, with DELETE for people who are gone."""
         scene = result.scene
         numbers = [int(scene.track_numbers[row]) for row in result.visible_rows]
-        self._extend_trails(scene, result.visible_rows)
+        self._trails.extend(scene, result.visible_rows)
         markers = []
         for number in sorted(self._shown.difference(numbers)):
             markers += [MarkerSpec(name, number, action=Marker.DELETE) for name in _NAMESPACES]
-            self._trails.pop(number, None)
+            self._trails.forget(number)
         for index, row in enumerate(result.visible_rows):
             markers += self._person(scene, int(row), result.vertices[index])
         self._shown = set(numbers)
@@ -82,23 +78,13 @@ class MarkersPublisher(ScenePublisher):
         self._trails.clear()
         self._shown.clear()
 
-    def _extend_trails(self, scene: Scene, rows: NDArray[np.intp]) -> None:
-        if scene.reset:
-            self._trails.clear()
-        for row in rows:
-            number = int(scene.track_numbers[row])
-            trail = self._trails.setdefault(number, deque(maxlen=_TRAIL_POINTS))
-            trail.append((scene.stamp, scene.humans.position[row]))
-            while trail[0][0] < scene.stamp - _TRAIL_SECONDS:
-                trail.popleft()
-
     def _person(self, scene: Scene, row: int, vertices: NDArray[np.float32]) -> list[MarkerSpec]:
         number = int(scene.track_numbers[row])
         people = scene.humans
         opacity = _OPACITY[TrackState(int(scene.states[row]))]
         colour = (*track_colour(number), opacity)
         head = xyz(people.head_position[row])
-        trail = np.array([position for _, position in self._trails[number]])
+        trail = self._trails[number]
         return [
             MarkerSpec('mesh', number, colour=colour, points=vertices, corners=self._corners),
             MarkerSpec(
@@ -129,13 +115,3 @@ class MarkersPublisher(ScenePublisher):
                 points=trail if len(trail) > 1 else None,
             ),
         ]
-
-
-def bone_ends(body: BodyModel) -> NDArray[np.intp]:
-    """Joints at both ends of each bone to draw, two after two; fingers are left out."""
-    pairs = [
-        (int(parent), joint)
-        for joint, parent in enumerate(body.joint_parents)
-        if parent >= 0 and not body.joint_names[joint].startswith(_HAND_BONES)
-    ]
-    return np.array(pairs, np.intp).ravel()
