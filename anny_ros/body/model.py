@@ -108,6 +108,13 @@ class BodyModel:
         """Return the vertices of a mean body in the rest pose, (V, 3) float32, metres."""
         return self._surface(resolution).mean
 
+    def bones(self, resolution: str) -> tuple[str, ...]:
+        """Name, for each vertex of a surface, the joint that moves it most."""
+        surface = self._surface(resolution)
+        rows = np.arange(surface.num_vertices)
+        most = surface.bone_indices[rows, surface.bone_weights.argmax(axis=1)]
+        return tuple(self.joint_names[joint] for joint in most)
+
     def hash(self, resolution: str) -> str:
         """Return 16 hex digits that identify the triangles and joints of a surface."""
         return self._surface(resolution).sha256[:16]

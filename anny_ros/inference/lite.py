@@ -12,10 +12,10 @@ from pathlib import Path
 from anny_ros.body import BodyModel
 from anny_ros.body.skeleton import Skeleton
 from anny_ros.inference.assemble import assemble_detections, ray_covariance
+from anny_ros.inference.body_colours import BodyColours, FEATURE_SIZE
 from anny_ros.inference.estimator import EMBEDDED, Estimator, fallback_camera
 from anny_ros.inference.nms import distance_nms
 from anny_ros.inference.stopwatch import Stopwatch
-from anny_ros.keypoints.colours import clothing_features, FEATURE_SIZE
 from anny_ros.keypoints.lifter import Lifted, LIFTED_JOINTS, Lifter
 from anny_ros.keypoints.movenet import KeypointDetections, KeypointDetector
 from anny_ros.keypoints.refine import Refined, Refiner
@@ -74,6 +74,7 @@ class LiteEstimator(Estimator):
         self._detector = KeypointDetector(threads=self.parameters.inference.threads)
         self._lifter = Lifter(lifter_path())
         self._refiner = Refiner(Skeleton(self.body.asset, LIFTED_JOINTS))
+        self._colours = BodyColours(self.body)
         self._rows = [self.body.joint_index(name) for name in LIFTED_JOINTS]
         self._joint_keypoints = [_keypoints_of(name) for name in self.body.joint_names]
 
@@ -102,13 +103,13 @@ class LiteEstimator(Estimator):
         watch.lap('lift')
         refined = self._refiner(lifted, view)
         watch.lap('refine')
-        appearance = clothing_features(frame.rgb, found.keypoints, trusted)
-        watch.lap('appearance')
-        detections = self._assemble(frame, camera, found, lifted, refined, view, appearance)
+        detections = self._assemble(frame, camera, found, lifted, refined, view)
         if wanted.nms_distance > 0:
             near = distance_nms(detections.position, detections.score, wanted.nms_distance)
             detections = detections[near]
         watch.lap('body')
+        detections = replace(detections, appearance=self._colours(frame.rgb, detections))
+        watch.lap('appearance')
         return replace(detections, candidates=candidates, timings_ms=watch.laps_ms)
 
     def _assemble(
@@ -119,7 +120,6 @@ class LiteEstimator(Estimator):
         lifted: Lifted,
         refined: Refined,
         view: View,
-        appearance: FloatArray,
     ) -> Detections:
         """Turn bodies from their view frames to the optical frame and fill in all rows."""
         R = view.R_view_camera.transpose(1, 2)  # (N, 3, 3), camera from view
@@ -148,7 +148,6 @@ class LiteEstimator(Estimator):
             # What makes a body larger than it is makes it taller and farther away alike.
             stature_stddev=self.body.stature(phenotype) * lifted.log_size_stddev.numpy(),
             age_stddev=lifted.phenotype_stddev[:, 1].numpy(),
-            appearance=appearance,
         )
 
 

@@ -14,6 +14,7 @@ from anny_ros.geometry.boxes import overlap
 from anny_ros.geometry.camera import project
 from anny_ros.inference.assemble import assemble_detections, body_boxes, project_points
 from anny_ros.inference.backends import NetworkBackend
+from anny_ros.inference.body_colours import BodyColours
 from anny_ros.inference.decode import (
     find_people,
     FoundPeople,
@@ -93,6 +94,7 @@ class SingleShotEstimator(Estimator):
         self.name = network.model
         self.backend = network.name
         self.body = body or BodyModel.load()
+        self._colours = BodyColours(self.body)
         self.parameters = parameters or Parameters()
 
     @staticmethod
@@ -155,6 +157,9 @@ class SingleShotEstimator(Estimator):
         )
         detections = _distrust_unseen(detections)
         watch.lap('body')
+        if detections.appearance.shape[1] == 0:
+            detections = replace(detections, appearance=self._colours(frame.rgb, detections))
+            watch.lap('appearance')
         doubtful = people.bbox[people.found.score <= self.threshold]
         covered = (overlap(doubtful, detections.bbox) > SAME_PERSON).any(axis=1)
         return replace(detections, candidates=doubtful[~covered], timings_ms=watch.laps_ms)

@@ -12,6 +12,7 @@ from anny_ros.body import BodyModel
 from anny_ros.cli.main import main
 from anny_ros.errors import ModelError
 from anny_ros.geometry.camera import project
+from anny_ros.inference.body_colours import FEATURE_SIZE
 from anny_ros.inference import Estimator
 from anny_ros.inference.backends import RawPeople
 from anny_ros.inference.single_shot import SingleShotEstimator
@@ -81,7 +82,7 @@ def test_the_canvas_is_square_and_the_head_where_it_was_seen(size):
     wanted = (np.array(size) + scale * FOCAL * head[:2] / head[2] * 2) / 2 - 0.5
     np.testing.assert_allclose(project(head, detections.camera.K), wanted, atol=0.5)
     assert detections.camera.source == CameraSource.ESTIMATED
-    assert detections.appearance.shape == (1, 0)
+    assert detections.appearance.shape == (1, FEATURE_SIZE)  # colours: it has none of its own
     np.testing.assert_allclose(detections.phenotype, network.raw.shape[:, :6])
 
 
