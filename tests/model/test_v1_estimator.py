@@ -12,9 +12,9 @@ from anny_ros.body import BodyModel
 from anny_ros.cli.main import main
 from anny_ros.errors import ModelError
 from anny_ros.geometry.camera import project
-from anny_ros.inference.body_colours import FEATURE_SIZE
 from anny_ros.inference import Estimator
 from anny_ros.inference.backends import RawPeople
+from anny_ros.inference.body_colours import FEATURE_SIZE
 from anny_ros.inference.single_shot import SingleShotEstimator
 from anny_ros.model import load_network
 from anny_ros.model.heads import initial_body_pose
