@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--overlay', type=Path, metavar='OUT.mp4', help='video with the meshes')
     parser.add_argument('--rerun', type=Path, metavar='OUT.rrd', help='recording for rerun')
+    parser.add_argument(
+        '--bag', type=Path, metavar='OUT.mcap', help='ROS bag with the topics of the node'
+    )
     parser.add_argument('--topic', help='pictures of a bag; default: the only image topic')
     parser.add_argument(
         '--fps', type=float, default=30.0, help='of a folder of pictures (default: 30)'
@@ -78,8 +81,13 @@ def run(arguments: argparse.Namespace) -> int:
             recording = writers.add(
                 RerunFile(arguments.rerun, body.triangles(_RESOLUTION), bone_ends(body))
             )
+        bag = None
+        if arguments.bag:
+            from anny_ros.cli.writers.ros_bag import RosBag
+
+            bag = writers.add(RosBag(arguments.bag, estimator.body, parameters))
         perception = Perception(estimator, parameters)
-        job = _Job(source, perception, tracks, overlay, recording)
+        job = _Job(source, perception, tracks, overlay, recording, bag)
         interrupted = job.run(arguments.max_frames, arguments.quiet)
     for sentence in [*source.warnings, *_rejected(perception.num_rejected)]:
         print(f'anny-ros track: {sentence}', file=sys.stderr)
@@ -107,6 +115,7 @@ class _Job:
     tracks: Any
     overlay: Any
     recording: Any
+    bag: Any
     num_frames: int = 0
     seconds: float = 0.0
     people: set[str] = field(default_factory=set)
@@ -155,6 +164,8 @@ class _Job:
         scene = self.perception(frame)
         self.tracks.scene(self.num_frames, scene, 1e3 * (time.perf_counter() - begin))
         self._draw(frame, scene)
+        if self.bag:
+            self.bag.scene(frame, scene, *self.source.header(frame))
         self.people.update(scene.ids)
         self.num_frames += 1
 
@@ -222,11 +233,16 @@ def _outputs() -> Iterator[_Writers]:
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
-    """Refuse outputs that would overwrite each other or the input."""
+    """Refuse outputs that would overwrite each other, the input or a bag."""
+    if arguments.bag:
+        from anny_ros.cli.writers.ros_bag import RosBag
+
+        RosBag.check(arguments.bag)
     paths = {
         '--output': arguments.output,
         '--overlay': arguments.overlay,
         '--rerun': arguments.rerun,
+        '--bag': arguments.bag,
     }
     seen = {arguments.input.resolve(): 'INPUT'}
     for option, path in paths.items():

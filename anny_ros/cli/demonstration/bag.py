@@ -14,8 +14,8 @@ from anny_ros.cli.demonstration.share import share_file
 from anny_ros.errors import InputError
 
 _OWN_MESSAGES = (
-    'BodyModel', 'BodyPose', 'CameraModel', 'Human', 'HumanArray', 'HumanMesh', 'HumanMeshArray',
-    'PipelineStats',
+    'BodyModel', 'BodyPose', 'CameraModel', 'Human', 'HumanArray', 'HumanCues', 'HumanCuesArray',
+    'HumanMesh', 'HumanMeshArray', 'PipelineStats',
 )  # fmt: skip
 
 
@@ -26,16 +26,19 @@ class BagWriter:
     Parameters
     ----------
     path : Path
-        Of the .mcap file; it appears, with its metadata.yaml beside it, when all is written.
+        Of the .mcap file; it appears when all is written.
+    metadata : bool
+        Whether its metadata.yaml is put beside it, so that the folder is a bag too.
 
     Raises
     ------
     InputError
-        If the rosbags library or the definitions of our messages are missing.
+        If the rosbags library or the definitions of our messages are missing, or the folder
+        cannot be written to.
 
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, metadata: bool = True) -> None:
         try:
             from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
         except ImportError:
@@ -43,8 +46,15 @@ class BagWriter:
                 'writing a bag needs the rosbags library; pip install rosbags'
             ) from None
         self._path = path
+        self._metadata = metadata
         self._typestore = own_typestore()
-        self._folder = Path(tempfile.mkdtemp(prefix='.bag-', dir=path.parent))
+        try:
+            self._folder = Path(tempfile.mkdtemp(prefix='.bag-', dir=path.parent))
+        except OSError as error:
+            raise InputError(
+                f'cannot write {str(path)!r}: {error.strerror}; choose a folder that you may '
+                'write to'
+            ) from None
         self._writer = Writer(
             self._folder / path.stem, version=9, storage_plugin=StoragePlugin.MCAP
         )
@@ -52,7 +62,7 @@ class BagWriter:
         self._connections: dict[str, Any] = {}
 
     def __enter__(self) -> BagWriter:
-        self._writer.open()
+        self.open()
         return self
 
     def __exit__(
@@ -61,14 +71,30 @@ class BagWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if kind is None or issubclass(kind, KeyboardInterrupt):
+            self.close()
+        else:
+            self.abort()
+
+    def open(self) -> None:
+        """Begin to write."""
+        self._writer.open()
+
+    def close(self) -> None:
+        """Finish the file and put it in its place."""
         try:
-            if kind is None or issubclass(kind, KeyboardInterrupt):
-                self._writer.close()
-                folder = self._folder / self._path.stem
-                (folder / self._path.name).replace(self._path)
+            self._writer.close()
+            folder = self._folder / self._path.stem
+            (folder / self._path.name).replace(self._path)
+            if self._metadata:
                 (folder / 'metadata.yaml').replace(self._path.with_name('metadata.yaml'))
-            else:
-                self._writer.abort()
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def abort(self) -> None:
+        """Throw away what was written."""
+        try:
+            self._writer.abort()
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -15,6 +15,10 @@ PICTURE_SUFFIXES = frozenset({'.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', 
 BAG_SUFFIXES = frozenset({'.mcap', '.db3', '.bag'})
 
 
+# Frame id of pictures that tell none, after REP-103.
+OPTICAL_FRAME = 'camera_optical_frame'
+
+
 class Source(Protocol):
     """Pictures in the order of time."""
 
@@ -29,6 +33,9 @@ class Source(Protocol):
 
     def frames(self) -> Iterator[Frame]:
         """Every picture, once; InputError if one cannot be used or there is none."""
+
+    def header(self, frame: Frame) -> tuple[int, str]:
+        """Stamp in nanoseconds and frame id of a picture that just came from ``frames``."""
 
     def close(self) -> None:
         """Let go of the file; may be called twice."""
@@ -78,6 +85,11 @@ def open_source(
     from anny_ros.cli.sources.video import VideoSource
 
     return VideoSource(path, k)
+
+
+def made_up_header(frame: Frame) -> tuple[int, str]:
+    """Stamp in nanoseconds and frame id of a picture that came without a ROS header."""
+    return round(frame.stamp * 1e9), OPTICAL_FRAME
 
 
 def camera_from_k(k: tuple[float, ...], width: int, height: int) -> Camera | None:

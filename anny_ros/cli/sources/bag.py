@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from anny_ros.cli.sources import camera_from_k
+from anny_ros.cli.sources import camera_from_k, made_up_header, OPTICAL_FRAME
 from anny_ros.cli.sources.ros_image import camera_from_info, decode_compressed, decode_raw
 from anny_ros.errors import InputError
 from anny_ros.types import Camera, Frame
@@ -16,6 +16,8 @@ from anny_ros.types import Camera, Frame
 _RAW = 'sensor_msgs/msg/Image'
 _COMPRESSED = 'sensor_msgs/msg/CompressedImage'
 _INFO = 'sensor_msgs/msg/CameraInfo'
+# More than are read ahead of the one that is worked on.
+_HEADERS = 100
 # Parts of a topic's name that say that its pictures are not what a camera sees.
 _NOT_COLOUR = ('depth', 'disparity', 'mask', 'overlay', 'anonymized', 'debug')
 
@@ -45,6 +47,7 @@ class BagSource:
         self._k = k
         self.fps: float | None = None
         self.warnings: list[str] = []
+        self._headers: dict[float, tuple[int, str]] = {}  # of the newest pictures
         self._reader = open_bag(path)
         self._is_open = True
         try:
@@ -85,6 +88,10 @@ class BagSource:
         if index == 0:
             raise InputError(f'{str(self._path)!r} holds no picture on {self._topic!r}')
 
+    def header(self, frame: Frame) -> tuple[int, str]:
+        """Stamp in nanoseconds, as it was in the bag, and frame id of a picture."""
+        return self._headers.get(frame.stamp) or made_up_header(frame)
+
     def close(self) -> None:
         """Let go of the file."""
         if self._is_open:
@@ -107,10 +114,14 @@ class BagSource:
             )
             info = None
         header = message.header.stamp
+        nanoseconds = header.sec * 1_000_000_000 + header.nanosec
         stamp = header.sec + header.nanosec * 1e-9
         if stamp <= 0:
             self._warn(f'{self._topic} has no stamps, so the times of recording are used')
-            stamp = received * 1e-9
+            nanoseconds, stamp = received, received * 1e-9
+        self._headers[stamp] = (int(nanoseconds), message.header.frame_id or OPTICAL_FRAME)
+        if len(self._headers) > _HEADERS:
+            del self._headers[next(iter(self._headers))]
         return Frame(rgb, stamp, info or camera_from_k(self._k, width, height))
 
     def _first_info(self) -> Camera | None:

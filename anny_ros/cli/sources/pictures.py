@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 import re
 
-from anny_ros.cli.sources import camera_from_k, PICTURE_SUFFIXES
+from anny_ros.cli.sources import camera_from_k, made_up_header, PICTURE_SUFFIXES
 from anny_ros.errors import InputError
 from anny_ros.types import Frame
 
@@ -73,6 +73,10 @@ class PicturesSource:
             stamp = index / (self.fps or 1.0)
             rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
             yield Frame(rgb, stamp, camera)
+
+    def header(self, frame: Frame) -> tuple[int, str]:
+        """Stamp in nanoseconds and frame id of a picture."""
+        return made_up_header(frame)
 
     def close(self) -> None:
         """Nothing is kept open."""

@@ -9,7 +9,7 @@ import math
 import os
 from pathlib import Path
 
-from anny_ros.cli.sources import camera_from_k
+from anny_ros.cli.sources import camera_from_k, made_up_header
 from anny_ros.errors import InputError
 from anny_ros.types import Frame
 
@@ -88,6 +88,10 @@ class VideoSource:
                 f'only {index} of about {self.num_frames} pictures could be decoded; the file may '
                 'be damaged from there on'
             )
+
+    def header(self, frame: Frame) -> tuple[int, str]:
+        """Stamp in nanoseconds and frame id of a picture."""
+        return made_up_header(frame)
 
     def close(self) -> None:
         """Let go of the file."""
