@@ -201,8 +201,8 @@ def test_a_floor_and_depth_reach_everybody():
                 position_covariance=np.tile(np.eye(3) * 0.4**2, (2, 1, 1)),
             )
 
-    # The floor is 1.1 m below, so everybody is farther than it seems.
-    floor = Ground(np.array([0.0, -1, 0]), 1.1)
+    # The floor is 1.2 m below, more than ankles and shoes reach: all are farther than they seem.
+    floor = Ground(np.array([0.0, -1, 0]), 1.2)
     empty = np.zeros((480, 640), np.float32)
     alone = Perception(OnTheFloor())(Frame(BLANK, 0.0, CAMERA))
     helped = Perception(OnTheFloor())(Frame(BLANK, 0.0, CAMERA), Surroundings(None, floor, empty))

@@ -271,10 +271,12 @@ def _to_and_fro(
 
 
 def _crossing(rng: np.random.Generator) -> World:
-    """Two pairs walk to and fro and hide each other, again and again."""
+    """Three pairs walk to and fro and hide each other, again and again."""
     people = []
-    for i, (x, side) in enumerate([(6.0, 1), (7.2, -1), (9.0, 1), (10.5, -1)]):
-        path = _to_and_fro(x, 3.0, rng.uniform(1.0, 1.4), 16.0, -rng.uniform(0, 1), side)
+    for i, (x, side) in enumerate(
+        [(5.5, 1), (6.3, -1), (7.1, 1), (7.9, -1), (9.0, 1), (10.5, -1)]
+    ):
+        path = _to_and_fro(x, 2.6, rng.uniform(1.0, 1.5), 16.0, -rng.uniform(0, 1), side)
         people.append(Person(path, _adult(rng), i))
     return _world('crossing', people, 16.0)
 
@@ -284,6 +286,7 @@ def _hidden(rng: np.random.Generator) -> World:
     people = [
         Person(_to_and_fro(7.0, 3.2, 1.2, 16.0, 0.0, 1), _adult(rng), 0),
         Person(_to_and_fro(8.5, 3.5, 1.1, 16.0, -0.7, -1), _adult(rng), 1),
+        Person(_to_and_fro(7.7, 3.0, 1.3, 16.0, -0.3, -1), _adult(rng), 3),
         Person([(0, 6.5, -3), (2.5, 6.5, 0.0), (3.2, 6.5, 0.0), (6, 6.5, -3), (8, 8.5, -4.4)],
                _adult(rng), 2),
     ]  # fmt: skip
@@ -310,11 +313,11 @@ def _return(rng: np.random.Generator) -> World:
 
 
 def _lookalikes(rng: np.random.Generator) -> World:
-    """Four people in the same uniform cross and pass a pillar."""
+    """Five people in the same uniform cross and pass a pillar."""
     people = [
         Person(_to_and_fro(x, 2.8, rng.uniform(0.9, 1.3), 16.0, -rng.uniform(0, 1.5), side),
                _adult(rng), 0)
-        for x, side in [(5.5, 1), (6.8, -1), (8.0, 1), (9.5, -1)]
+        for x, side in [(5.5, 1), (6.3, -1), (7.1, 1), (8.0, -1), (9.5, 1)]
     ]  # fmt: skip
     return _world('lookalikes', people, 16.0, [(4.5, -0.2, 4.7, 0.2, 2.3)])
 
@@ -362,16 +365,19 @@ def _turning(rng: np.random.Generator) -> World:
 
 
 def _driving(rng: np.random.Generator) -> World:
-    """People stand, come nearer and pass while a robot drives through a hall in curves."""
+    """People stand, come nearer, pass and cross while a robot drives through a hall in curves."""
     people = [
         Person([(0, 7.0, 2.2)], _adult(rng), 0),
         Person([(0, 10.0, -2.4)], _adult(rng), 1),
         Person([(0, 15.0, 0.8), (12, 5.0, 2.0)], _adult(rng), 2),
         Person([(0, 5.0, -1.0), (14, 17.0, -0.5)], _adult(rng), 3),
         Person([(0, 16.0, -3.0), (14, 16.0, 3.5)], _adult(rng), 4),
+        Person(_to_and_fro(14.0, 2.5, 1.3, 14.0, -rng.uniform(0, 1), 1), _adult(rng), 5),
+        Person(_to_and_fro(15.0, 2.5, 1.2, 14.0, -rng.uniform(0, 1), -1), _adult(rng), 6),
     ]
-    route = [(0, 0, 0, 0.0), (3, 2.5, 0.2, 0.25), (6, 5.0, 0.4, -0.25), (9, 7.5, 0.3, 0.2),
-             (12, 9.5, 0.0, 0.0), (14, 10.0, 0.0, -0.2)]  # fmt: skip
+    route = [(0, 0, 0, 0.0), (1.5, 1.2, 0.1, 0.35), (3, 2.5, 0.2, -0.3), (4.5, 3.8, 0.3, 0.35),
+             (6, 5.0, 0.4, -0.35), (7.5, 6.2, 0.3, 0.3), (9, 7.5, 0.3, -0.3),
+             (12, 9.5, 0.0, 0.2), (14, 10.0, 0.0, -0.2)]  # fmt: skip
     return _world('driving', people, 13.0, camera=route)
 
 
@@ -398,16 +404,16 @@ def _in_view(rng: np.random.Generator) -> tuple[float, float]:
 
 
 def _gaps(rng: np.random.Generator) -> World:
-    """Every third picture is dropped at random, and twice none comes for most of a second."""
+    """Every third picture is dropped at random, and twice none comes for a second."""
     people = [
         Person(_to_and_fro(x, 2.8, rng.uniform(0.9, 1.3), 16.0, -rng.uniform(0, 1.5), side),
                _adult(rng), i)
-        for i, (x, side) in enumerate([(5.5, 1), (7.0, -1), (8.5, 1)])
+        for i, (x, side) in enumerate([(5.5, 1), (6.3, -1), (7.1, 1), (8.5, -1)])
     ]  # fmt: skip
     stamps = np.arange(round(16 * RATE)) / RATE + 100.0 + 0.004 * rng.normal(size=round(16 * RATE))
     keep = rng.random(len(stamps)) > 1 / 3
     for start in (105.0, 111.0):
-        keep &= ~((stamps > start) & (stamps < start + 0.8))
+        keep &= ~((stamps > start) & (stamps < start + 1.0))
     return _world('gaps', people, 16.0, stamps=stamps[keep])
 
 

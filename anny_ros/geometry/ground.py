@@ -16,12 +16,18 @@ from anny_ros.types import COCO_KEYPOINT_NAMES, Detections, FloatArray
 import numpy as np
 from numpy.typing import NDArray
 
-# Ankles whose mean confidence is below this are taken for hidden.
+# Ankles whose confidence is below this are taken for hidden.
 _FEET_SEEN = 0.3
-# A sole is this much off the floor though somebody stands: steps, shoes, errors of the pose.
-_SOLE_STDDEV = 0.03  # metres
-# Feet in the picture are off by this share of the body's size.
+# Where the ankle of a foot on the floor is: a share of the stature, the sole of a shoe, and the
+# standard deviation of this between people, shoes and steps (of rendered people of all ages who
+# walk and stand; bare feet are off by the sole).
+ANKLE_SHARE, SHOE_SOLE = 0.055, 0.02  # metres
+_ANKLE_STDDEV = 0.015  # metres
+# Feet in the picture are off by this share of the body's size, and by so many pixels.
 _FOOT_PLACE_STDDEV = 0.012
+_FOOT_PIXEL_STDDEV = 1.5
+# The other foot counts by exp(-x) when it is x times this share of the stature higher.
+_OTHER_FOOT = 0.02
 # Feet are read only if the line of sight meets the floor at more than this angle (radians).
 _LEAST_GRAZING = 0.04
 _ANKLES = [COCO_KEYPOINT_NAMES.index(f'{side}_ankle') for side in ('left', 'right')]
@@ -116,10 +122,13 @@ class ScaleMeasurement:
 
 def scale_from_ground(people: Detections, ground: Ground) -> ScaleMeasurement:
     """
-    Compare the lower foot of each person with the floor.
+    Compare the feet of each person with the floor.
 
-    With f the lower sole, the body fits the floor when up . (s f) = -h, so s = h / (-up . f).
-    Errors of the floor's height and tilt and of the foot carry over to log s.
+    The ankle of a foot that stands is a c + b above the floor, with the stature a, the share
+    c = ``ANKLE_SHARE`` and a shoe's sole b = ``SHOE_SOLE``. If it is d below a camera of height
+    h, the body fits the floor when s (d + a c) + b = h, so s = (h - b) / (d + a c). Of both
+    ankles the lower one counts, or their mean when they are about level. Errors of the floor's
+    height and tilt and of the foot carry over to log s.
 
     Parameters
     ----------
@@ -130,33 +139,35 @@ def scale_from_ground(people: Detections, ground: Ground) -> ScaleMeasurement:
     Returns
     -------
     ScaleMeasurement
-        Unknown for people whose feet are hidden, cut off by the picture, or seen at so flat an
-        angle that they say nothing.
+        Unknown for people whose lower foot is hidden, cut off by the picture, or seen at so
+        flat an angle that it says nothing.
 
     """
     ankles = people.keypoints_3d[:, _ANKLES].astype(np.float64)  # (N, 2, 3)
-    # Soles move with the ankles; of both, ground_position is the middle.
-    soles = ankles + (people.ground_position - ankles.mean(1))[:, None]
-    drop = -(soles @ ground.up)  # (N, 2): below the camera
-    lower = np.argmax(drop, axis=1)
-    rows = np.arange(len(people))
-    depth_below = drop[rows, lower]
-    foot = soles[rows, lower]
-    distance = np.linalg.norm(foot, axis=1)
-    pixels = people.keypoints_2d[rows, np.array(_ANKLES)[lower]]
+    pixels = people.keypoints_2d[:, _ANKLES]
+    stature = people.stature.astype(np.float64)
     size = np.array([people.camera.width, people.camera.height]) - 0.5
-    inside = ((pixels > -0.5) & (pixels < size)).all(axis=1)
-    confident = people.keypoint_confidences[rows, np.array(_ANKLES)[lower]] >= _FEET_SEEN
-    grazing = depth_below / np.maximum(distance, 1e-6)
-    known = inside & confident & (grazing > _LEAST_GRAZING)
-    safe = np.where(known, depth_below, 1.0)
-    log_scale = np.log(ground.camera_height / safe)
-    horizontal = np.sqrt(np.maximum(distance**2 - depth_below**2, 0.0))
-    foot_error = _FOOT_PLACE_STDDEV * people.stature.astype(np.float64)
+    seen = ((pixels > -0.5) & (pixels < size)).all(axis=2)
+    seen &= people.keypoint_confidences[:, _ANKLES] >= _FEET_SEEN
+    drops = -(ankles @ ground.up)  # (N, 2): below the camera
+    rows, lower = np.arange(len(people)), np.argmax(drops, axis=1)
+    higher = drops[rows, lower][:, None] - drops
+    weights = seen * np.exp(-higher / (_OTHER_FOOT * stature[:, None]))
+    weights[rows, lower] = 1.0
+    weights /= weights.sum(axis=1, keepdims=True)
+    drop = (weights * drops).sum(axis=1) + ANKLE_SHARE * stature
+    distance = np.linalg.norm(ankles[rows, lower], axis=1)
+    known = seen[rows, lower] & (drop > _LEAST_GRAZING * distance)
+    known &= ground.camera_height > 2 * SHOE_SOLE
+    safe = np.where(known, drop, 1.0)
+    log_scale = np.log(max(ground.camera_height - SHOE_SOLE, SHOE_SOLE) / safe)
+    horizontal = np.sqrt(np.maximum(distance**2 - drop**2, 0.0))
+    pixel = _FOOT_PIXEL_STDDEV * distance / people.camera.K[1, 1]
+    foot = (weights**2).sum(axis=1) * ((_FOOT_PLACE_STDDEV * stature) ** 2 + pixel**2)
     variance = (
         (ground.height_stddev / ground.camera_height) ** 2
         + (ground.tilt_stddev * horizontal / safe) ** 2
-        + (_SOLE_STDDEV**2 + foot_error**2) / safe**2
+        + (_ANKLE_STDDEV**2 + foot) / safe**2
     )
     return ScaleMeasurement(
         np.where(known, log_scale, 0.0), np.where(known, np.sqrt(variance), np.inf)

@@ -41,8 +41,10 @@ SIZE_SPREAD = 0.5
 # Log size beyond which no pair is made; grows with the time unseen.
 SIZE_GATE = (0.7, 0.3)
 OVERLAP_WEIGHT = 2.0
-# Intersection over union of two finds of one person, or of two people one of whom is hidden.
+# Intersection over union of two finds of one person, or of two people one of whom is hidden: such
+# a find waits for what surer ones leave, and from the lower one on it founds no track.
 SHADOW_OVERLAP = 0.65
+BIRTH_OVERLAP = 0.5
 
 
 def geometric_costs(tracks: Candidates, people: Candidates) -> Float64Array:
@@ -82,12 +84,14 @@ def geometric_costs(tracks: Candidates, people: Candidates) -> Float64Array:
     return np.where(inside, total, np.inf)
 
 
-def shadowed(people: Candidates, score: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+def shadowed(
+    people: Candidates, score: NDArray[np.floating[Any]], least: float = SHADOW_OVERLAP
+) -> NDArray[np.bool_]:
     """Which people (N,) cover the same pixels as a surer one: mostly the same person again."""
     shared = overlap(people.box, people.box)
     order = np.arange(len(score))
     surer = (score[:, None] > score) | ((score[:, None] == score) & (order[:, None] < order))
-    return np.asarray(((shared > SHADOW_OVERLAP) & surer).any(axis=0))
+    return np.asarray(((shared > least) & surer).any(axis=0))
 
 
 def assign(costs: Float64Array, limit: float = LIMIT) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -110,6 +114,25 @@ def assign(costs: Float64Array, limit: float = LIMIT) -> tuple[NDArray[np.intp],
     rows, columns = linear_sum_assignment(gain)
     made = gain[rows, columns] < 0
     return rows[made], columns[made]
+
+
+def assign_in_turn(
+    costs: Float64Array, later: NDArray[np.bool_], limit: float = LIMIT
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """
+    Find the pairs of ``assign``, but the columns of ``later`` (N,) take what the others leave.
+
+    So a double gets nobody whom the surer find of the same person would have kept.
+    """
+    rows, columns = assign(np.where(later, np.inf, costs), limit)
+    if not later.any():
+        return rows, columns
+    left = np.where(later, costs, np.inf)
+    left[rows] = np.inf
+    more_rows, more_columns = assign(left, limit)
+    rows, columns = np.concatenate([rows, more_rows]), np.concatenate([columns, more_columns])
+    order = np.argsort(rows)
+    return rows[order], columns[order]
 
 
 def pair_confidence(

@@ -35,7 +35,7 @@ SIZE = 8
 BIAS, SEEN_STATURE = 6, 7
 # Spectral density of the acceleration of walking people, m²/s³: of who is being seen, and of who
 # has been out of sight for a while and may have stopped or turned meanwhile.
-ACCELERATION_DENSITY = 0.25
+ACCELERATION_DENSITY = 0.22
 UNSEEN_DENSITY = 1.0
 UNSEEN_AFTER = 0.3  # seconds
 # Of a person who is seen for the first time, m/s per axis.

@@ -21,8 +21,8 @@ Float64Array = NDArray[np.float64]
 
 # Nats added to pairs with a detection below the birth score.
 LOW_SCORE_COST = 2.0
-# Nats added to pairs with a find that may be somebody else's double; such finds neither found a
-# track nor continue one that was not seen in the last picture.
+# Nats added to pairs with a find that may be somebody else's double; such finds do not
+# continue a track that was not seen in the last picture.
 SHADOW_COST = 3.0
 # What a pair with a track that is not confirmed gains over no pair counts by this share, so that
 # someone who returns is not held by the fresh track that the first doubtful glimpse founded.
@@ -37,7 +37,8 @@ class Prices:
     Costs (T, N) in nats of pairs of tracks and people, and what they are made of.
 
     ``geometric`` is of the place in the picture alone, ``similarity`` of looks, ``squared_sizes``
-    of distance and stature; ``shadow`` (N,) says who may be somebody else's double.
+    of distance and stature; ``shadow`` (N,) says who may be somebody else's double, ``near`` (N,)
+    who is so near to a surer find that nobody new is founded on them.
     """
 
     costs: Float64Array
@@ -45,6 +46,7 @@ class Prices:
     similarity: Float64Array
     squared_sizes: Float64Array
     shadow: NDArray[np.bool_]
+    near: NDArray[np.bool_]
 
 
 class Pricing:
@@ -84,7 +86,8 @@ class Pricing:
         missing = before - tracks.last_seen > 0
         away = missing & (predicted.unseen > parameters.occlusion_time)
         costs[away[:, None] & low | missing[:, None] & shadow] = np.inf
-        return Prices(costs, geometric, similarity, squared, shadow)
+        near = assignment.shadowed(found, people.score, assignment.BIRTH_OVERLAP)
+        return Prices(costs, geometric, similarity, squared, shadow, near)
 
     def learn(
         self,

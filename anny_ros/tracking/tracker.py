@@ -212,7 +212,7 @@ class Tracker:
         prices = self._pricing.price(
             tracks, people, measured, features, self._stamp, self.parameters
         )
-        rows, columns = assignment.assign(prices.costs)
+        rows, columns = assignment.assign_in_turn(prices.costs, prices.shadow)
         sure = assignment.pair_confidence(prices.costs, rows, columns)
         self._pricing.learn(prices, rows, columns, features)
         observe.again(
@@ -221,7 +221,7 @@ class Tracker:
         seen = np.zeros(num_tracks, bool)
         seen[rows] = True
         self._doubt(tracks, seen, rows, sure, people.stamp - self._stamp)
-        new = (people.score >= self.parameters.birth_score) & ~prices.shadow
+        new = (people.score >= self.parameters.birth_score) & ~prices.near
         new[columns] = False
         if not new.any():
             return tracks, seen

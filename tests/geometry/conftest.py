@@ -19,7 +19,11 @@ def body():
 
 @pytest.fixture(scope='session')
 def standing(body):
-    """Make people at (x, z) whose soles are on the floor; the camera looks down by ``pitch``."""
+    """
+    Make people at (x, z) who stand in shoes; the camera looks down by ``pitch``.
+
+    Their toes hang at rest, so it is the ankles that are as high as those of people who stand.
+    """
 
     def make(places, camera_height=1.2, pitch=0.0, yaw=0.3, age=0.67, camera=CAMERA):
         places = np.asarray(places, float)
@@ -42,9 +46,9 @@ def standing(body):
         up = tilt @ [0.0, -1, 0]
         forward = tilt @ [0.0, 0, 1]
         start = places[:, :1] * [1.0, 0, 0] + places[:, 1:] * forward
-        # Lower everybody until their soles touch.
-        soles = at(start.astype(np.float32)).ground_position @ up
-        shift = (-camera_height - soles)[:, None] * up
+        unmoved = at(start.astype(np.float32))
+        ankles = unmoved.keypoints_3d[:, 15:].mean(axis=1) @ up
+        shift = (0.055 * unmoved.stature + 0.02 - camera_height - ankles)[:, None] * up
         return at((start + shift).astype(np.float32)), up
 
     return make

@@ -5,6 +5,7 @@ import itertools
 
 from anny_ros.tracking.assignment import (
     assign,
+    assign_in_turn,
     geometric_costs,
     LIMIT,
     newness,
@@ -181,3 +182,16 @@ def test_newness():
     assert newness(np.full((2, 1), np.inf))[0] == pytest.approx(1.0)
     assert newness(np.array([[LIMIT]]))[0] == pytest.approx(0.5)
     np.testing.assert_allclose(newness(np.zeros((0, 2))), 1.0)
+
+
+def test_a_double_takes_what_is_left():
+    costs = np.array([[1.0, 0.5], [np.inf, 2.0]])
+    later = np.array([False, True])
+    rows, columns = assign_in_turn(costs, later)
+    assert rows.tolist() == [0, 1]
+    assert columns.tolist() == [0, 1]
+    # Without its own track the surer find comes first, though the double costs less.
+    rows, columns = assign_in_turn(costs[:1], later)
+    assert (rows.tolist(), columns.tolist()) == ([0], [0])
+    rows, columns = assign_in_turn(costs, np.array([False, False]))
+    assert (rows.tolist(), columns.tolist()) == ([0, 1], [0, 1])
