@@ -8,6 +8,10 @@ speed, so that somebody who stands still does not tremble and a swinging arm doe
 matrices are filtered as they are and made orthonormal again, which for the small steps between
 two pictures is as good as along arcs. Everything is float32 and in optical axes; a camera that is
 known to turn turns what is remembered along.
+
+Keypoint networks exchange left and right for a picture or two, and the whole body then faces the
+other way, which nobody does within so little time. Such a look is not believed until looks like it
+outlast those that agree by ``TURN_TIME``; until then the last body is shown, where the person is.
 """
 
 from __future__ import annotations
@@ -28,6 +32,10 @@ POSITION_SLOPE = 3.0
 SPEED_CUTOFF = 1.0
 # After this long without a look a body begins anew, in seconds.
 LONGEST_STEP = 0.5
+# A root that turned farther than this (radians) from one picture to the next contradicts what was
+# known, and is believed after this long (seconds): who turns fast turns 90 degrees meanwhile.
+LARGEST_TURN = 2.1
+TURN_TIME = 0.3
 _SINGLE = ('head_position', 'ground_position', 'translation')
 
 
@@ -44,6 +52,8 @@ class Poses:
         Joints, 17 keypoints, head, ground and root, relative to the pelvis.
     rotation_rates, offset_rates : ndarray
         Of the same shapes, per second.
+    doubt : ndarray, (T,), float32, seconds
+        By how much looks that contradict the orientation of the root outlasted those that agree.
 
     """
 
@@ -51,6 +61,7 @@ class Poses:
     offsets: Float32Array
     rotation_rates: Float32Array
     offset_rates: Float32Array
+    doubt: Float32Array
 
     @classmethod
     def of(cls, people: Detections) -> Poses:
@@ -65,6 +76,7 @@ class Poses:
             offsets.astype(np.float32),
             np.zeros_like(rotations, np.float32),
             np.zeros_like(offsets, np.float32),
+            np.zeros(len(people), np.float32),
         )
 
     def __getitem__(self, rows: NDArray[np.intp]) -> Poses:
@@ -108,21 +120,26 @@ class Poses:
         people : Detections
             T rows.
         since : ndarray, (T,), seconds
-            Since the last look; none at all changes nothing, a long one begins anew.
+            Since the last look; none at all changes nothing, a long one begins anew, and so does
+            one that contradicted for long enough.
 
         """
         seen = Poses.of(people)
         again, anew = since <= 0, since > LONGEST_STEP
-        step = np.where(again | anew, 1.0, since).astype(np.float32)
+        against = _angles(self.rotations[:, 0], seen.rotations[:, 0]) > LARGEST_TURN
+        doubt = np.maximum(self.doubt + np.where(against, since, -since), 0).astype(np.float32)
+        anew = anew | (against & (doubt >= TURN_TIME))
+        held = again | (against & ~anew)
+        step = np.where(held | anew, 1.0, since).astype(np.float32)
         rotations, rotation_rates = _one_euro(
             self.rotations, self.rotation_rates, seen.rotations, step, ROTATION_SLOPE
         )
         offsets, offset_rates = _one_euro(
             self.offsets, self.offset_rates, seen.offsets, step, POSITION_SLOPE
         )
-        result = Poses(_orthonormal(rotations), offsets, rotation_rates, offset_rates)
+        result = Poses(_orthonormal(rotations), offsets, rotation_rates, offset_rates, doubt)
         result[np.flatnonzero(anew)] = seen[np.flatnonzero(anew)]
-        result[np.flatnonzero(again)] = self[np.flatnonzero(again)]
+        result[np.flatnonzero(held)] = replace(self, doubt=doubt)[np.flatnonzero(held)]
         return result
 
     def bodies(self, people: Detections) -> Detections:
@@ -140,6 +157,12 @@ class Poses:
             keypoints_3d=points[:, joints : joints + 17],
             **single,
         )
+
+
+def _angles(first: Float32Array, second: Float32Array) -> Float32Array:
+    """Angles (T,) of the rotations between matrices (T, 3, 3), radians."""
+    cosines = 0.5 * (np.einsum('tij,tij->t', first, second) - 1)
+    return np.asarray(np.arccos(np.clip(cosines, -1, 1)), np.float32)
 
 
 def _one_euro(

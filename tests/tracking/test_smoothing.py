@@ -5,7 +5,7 @@ from dataclasses import replace
 from anny_ros.geometry.rotations import rotmat_to_rotvec, rotvec_to_rotmat
 from anny_ros.parameters import TrackingParameters
 from anny_ros.tracking import Tracker
-from anny_ros.tracking.smoothing import LONGEST_STEP, Poses
+from anny_ros.tracking.smoothing import LONGEST_STEP, Poses, TURN_TIME
 import numpy as np
 import pytest
 
@@ -128,4 +128,64 @@ def test_a_body_out_of_sight_stays_in_the_world_while_the_robot_turns(people_at,
         gone.joint_positions[0] - gone.position[0],
         (before.joint_positions[0] - before.position[0]) @ R.T,
         atol=1e-4,
+    )
+
+
+def turned_by(angle):
+    """Bodies of ``still`` whose root is turned about the vertical by an angle."""
+    rotvecs, offsets = still(0)
+    rotvecs = rotvecs.copy()
+    rotvecs[0] = [0, angle, 0]
+    c, s = np.cos(angle), np.sin(angle)
+    return rotvecs, offsets @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]).T
+
+
+def headings(people_at, angles, dt=DT):
+    """Yaw of the root that is shown after each look of such a yaw."""
+    tracker, shown = Tracker(seed=0), []
+    for i, angle in enumerate(angles):
+        scene = tracker.update(body(people_at, i * dt, *turned_by(angle)))
+        shown.append(rotmat_to_rotvec(scene.humans.rotations[:1, 0])[0, 1])
+    return np.array(shown)
+
+
+def off(first, second):
+    return np.abs((first - second + np.pi) % (2 * np.pi) - np.pi)
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_left_and_right_exchanged_for_a_picture_or_two_turn_nobody(people_at, seed):
+    rng = np.random.default_rng(seed)
+    truth = 0.8 * np.sin(0.7 * np.arange(150) * DT)
+    flipped = rng.random(150) < 0.2
+    flipped[:3] = False
+    shown = headings(people_at, truth + np.pi * flipped)
+    assert flipped.sum() > 15
+    assert off(shown, truth).max() < 0.5
+
+
+def test_a_first_look_that_is_wrong_does_not_last(people_at):
+    truth = np.full(20, 0.4)
+    shown = headings(people_at, truth + np.pi * (np.arange(20) < 1))
+    wrong = off(shown, truth) > 1.0
+    assert wrong[1]
+    assert not wrong[int(TURN_TIME / DT) + 2 :].any()
+
+
+def test_who_really_turns_is_followed(people_at):
+    # Half a turn within half a second, and then one that no look saw.
+    times = np.arange(60) * DT
+    truth = np.pi * np.clip((times - 1.0) / 0.5, 0, 1)
+    truth[45:] += np.pi
+    shown = headings(people_at, truth)
+    assert off(shown, truth)[:45].max() < 0.7
+    late = off(shown, truth)[45:]
+    assert late[0] > 3.0
+    assert late[int(TURN_TIME / DT) + 2 :].max() < 0.1
+
+
+def test_at_a_low_rate_every_look_is_believed(people_at):
+    truth = np.pi * (np.arange(8) % 2) + 0.2
+    np.testing.assert_allclose(
+        off(headings(people_at, truth, dt=1.2 * TURN_TIME), truth), 0, atol=1e-3
     )
