@@ -80,6 +80,11 @@ class Perception:
     tracker : Tracker or None
         One that lives longer than this; None makes one.
 
+    Attributes
+    ----------
+    detections : Detections or None
+        What the estimator and other sensors said of the last picture, before it was tracked.
+
     Examples
     --------
     >>> perception = Perception(Estimator.load('anny-lite'))
@@ -98,6 +103,7 @@ class Perception:
         self.tracker = Tracker() if tracker is None else tracker
         self._camera = CameraFromPeople() if estimator.assumes_camera else FieldOfViewFilter()
         estimator.camera_filter = self._camera
+        self.detections: Detections | None = None
         self._reset_wanted = threading.Event()
         self.parameters = estimator.parameters if parameters is None else parameters
 
@@ -158,6 +164,7 @@ class Perception:
             pose = known.world_from_camera
             detections = self._fused(detections, known)
             timings_ms['fusion'] = 1e3 * (time.perf_counter() - estimated)
+        self.detections = detections
         fused = time.perf_counter()
         scene = self.tracker.update(detections, pose)
         if isinstance(self._camera, CameraFromPeople):

@@ -200,6 +200,7 @@ _ROW_SHAPES: dict[str, tuple[int | str, ...]] = {
     'age_years': (),
     'minor_probability': (),
     'appearance': ('A',),
+    'measured_2d': (17, 2),
 }
 
 
@@ -257,6 +258,9 @@ class Detections:
     candidates : (K, 4), pixels
         Boxes of whatever else might be a person: scores too low for a row. For those who must
         not miss anybody, not for those who want people.
+    measured_2d : (N, 17, 2), pixels, or None
+        Where a 2D network saw the keypoints, with ``keypoint_confidences``; the body's points
+        (``keypoints_2d``) lie near them. None, of a model without one: ``keypoints_2d``.
 
     Raises
     ------
@@ -289,9 +293,13 @@ class Detections:
     appearance: FloatArray
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     candidates: FloatArray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
+    measured_2d: FloatArray = None  # type: ignore[assignment]  # an array once constructed
 
     def __post_init__(self) -> None:
         num_people = len(self.score)
+        measured: Any = self.measured_2d
+        if measured is None:
+            object.__setattr__(self, 'measured_2d', self.keypoints_2d)
         candidates = np.asarray(self.candidates, np.float32)
         if candidates.ndim != 2 or candidates.shape[1] != 4:
             raise ValueError(f'candidates must be (K, 4), got {candidates.shape}')

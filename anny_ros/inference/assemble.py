@@ -82,6 +82,7 @@ def assemble_detections(
     stature_stddev: FloatArray | None = None,
     age_stddev: FloatArray | None = None,
     appearance: FloatArray | None = None,
+    measured_2d: FloatArray | None = None,
     timings_ms: Mapping[str, float] | None = None,
 ) -> Detections:
     """
@@ -110,6 +111,8 @@ def assemble_detections(
     age_stddev : ndarray, (N,), or None
         In Anny's age value; None takes 0.12.
     appearance : ndarray, (N, A), or None
+    measured_2d : ndarray, (N, 17, 2), pixels, or None
+        None takes the projected keypoints.
     timings_ms : mapping or None
 
     Returns
@@ -135,6 +138,7 @@ def assemble_detections(
     if age_stddev is None:
         age_stddev = np.full(num_people, _AGE_SPREAD)
     broadcast = np.asarray(score)[:, None]
+    projected = project_points(keypoints, camera.K)
     return Detections(
         stamp=stamp,
         camera=camera,
@@ -151,7 +155,8 @@ def assemble_detections(
             else joint_confidences
         ),
         keypoints_3d=keypoints,
-        keypoints_2d=project_points(keypoints, camera.K),
+        keypoints_2d=projected,
+        measured_2d=projected if measured_2d is None else measured_2d,
         keypoint_confidences=(
             np.repeat(broadcast, 17, 1) if keypoint_confidences is None else keypoint_confidences
         ),

@@ -148,6 +148,7 @@ class LiteEstimator(Estimator):
             # What makes a body larger than it is makes it taller and farther away alike.
             stature_stddev=self.body.stature(phenotype) * lifted.log_size_stddev.numpy(),
             age_stddev=lifted.phenotype_stddev[:, 1].numpy(),
+            measured_2d=found.keypoints,
         )
 
 
