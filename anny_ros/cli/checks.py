@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-import hashlib
 import importlib
 from importlib import resources
 import importlib.metadata
@@ -15,6 +14,8 @@ from pathlib import Path
 import platform
 import sys
 import time
+
+from anny_ros.errors import ModelError
 
 _ASSETS = {
     'anny_body.safetensors': 'the body model',
@@ -36,6 +37,7 @@ _OPTIONAL_LIBRARIES = {
 }
 # Major version of rclpy, by distribution.
 _DISTROS = {3: 'humble', 7: 'jazzy', 9: 'kilted'}
+_LFS_POINTER = b'version https://git-lfs'
 _RMEM_WANTED = 4 << 20
 _SHM_WANTED = 128 << 20
 
@@ -90,10 +92,10 @@ def check_weights() -> Iterator[Check]:
         if not path.is_file():
             yield Check(name, False, 'not there', cure, True)
             continue
-        content = path.read_bytes()
-        pointer = content.startswith(b'version https://git-lfs')
-        digest = hashlib.sha256(content).hexdigest()[:12]
-        says = 'a Git LFS pointer' if pointer else f'{len(content) / 1e6:.1f} MB, sha256 {digest}'
+        with path.open('rb') as file:
+            pointer = file.read(len(_LFS_POINTER)) == _LFS_POINTER
+        size = path.stat().st_size / 1e6
+        says = 'a Git LFS pointer' if pointer else f'{size:.1f} MB, sha256 {_digest(path)}'
         yield Check(name, not pointer, says, 'fetch it: git lfs pull', True)
 
 
@@ -121,6 +123,27 @@ def check_gpu() -> Iterator[Check]:
     yield _library(
         'tensorrt', 'tensorrt', 'only for engines on an NVIDIA GPU: comes with JetPack', False
     )
+
+
+def check_engines() -> Iterator[Check]:
+    """List what ``anny-ros build-engine`` made here; every file is read and checked."""
+    try:
+        from anny_ros.inference.engines import EngineCache
+    except ImportError:
+        return  # reported among the libraries
+    cache = EngineCache()
+    engines = cache.all()
+    if not engines:
+        yield Check('engines', True, f'none in {cache.folder}')
+    for engine in engines:
+        key = engine.key
+        says = f'{key.model} {key.width}x{key.height} {key.precision} on {key.runtime}'
+        try:
+            cache.find(key)
+            yield Check(engine.path.name, True, says)
+        except ModelError as error:
+            cure = 'delete it and build it anew: anny-ros build-engine'
+            yield Check(engine.path.name, False, str(error), cure)
 
 
 def check_ros() -> Iterator[Check]:
@@ -203,6 +226,15 @@ def _check_receive_buffer() -> Iterator[Check]:
         size = int(path.read_text())
         cure = f'pictures from other machines may get lost: sysctl -w net.core.rmem_max={1 << 25}'
         yield Check('net.core.rmem_max', size >= _RMEM_WANTED, f'{size / 2**20:.1f} MB', cure)
+
+
+def _digest(path: Path) -> str:
+    """Beginning of a file's SHA-256."""
+    try:
+        from anny_ros.inference.engines import file_sha256
+    except ImportError:
+        return 'not known: a library is missing'
+    return file_sha256(path)[:12]
 
 
 def _library(module: str, package: str, cure: str, needed: bool) -> Check:

@@ -10,7 +10,6 @@ Leaves with 0 if anny-lite can run here, else with 1. With --checkpoint: 0 if th
 from __future__ import annotations
 
 import argparse
-import hashlib
 from pathlib import Path
 import shlex
 
@@ -41,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         ('Libraries', checks.check_libraries),
         ('Weights', checks.check_weights),
         ('GPU', checks.check_gpu),
+        ('Engines', checks.check_engines),
         ('ROS', checks.check_ros),
         ('Result', checks.check_anny_lite),
     ):
@@ -63,6 +63,7 @@ def _line(found: Check) -> str:
 def _describe_checkpoint(path: Path) -> int:
     """Say which network a file of weights is for; 1 if it cannot run here."""
     try:
+        from anny_ros.inference.engines import file_sha256
         from anny_ros.model.checkpoint import compare, not_finite
         from anny_ros.model.checkpoint_file import read_checkpoint
     except ImportError as error:
@@ -71,7 +72,7 @@ def _describe_checkpoint(path: Path) -> int:
     file = read_checkpoint(path)
     comparison = compare(file.tensors)
     name = comparison.config.name
-    size, digest = _size_and_sha256(path)
+    size, digest = path.stat().st_size, file_sha256(path)
     numbers = sum(tensor.numel() for tensor in file.tensors.values())
     foreign = f' and {file.num_foreign} of body models' if file.num_foreign else ''
     print(
@@ -90,18 +91,6 @@ def _describe_checkpoint(path: Path) -> int:
     use = f'use it: anny-ros track INPUT --model {shlex.quote(str(path))}'
     print(_line(Check(name, True, f'all tensors fit{_recorded(name, digest)}; {use}')))
     return 0
-
-
-def _size_and_sha256(path: Path) -> tuple[int, str]:
-    digest, size = hashlib.sha256(), 0
-    try:
-        with path.open('rb') as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-                size += len(block)
-    except OSError as error:
-        raise ModelError(f'{path} cannot be read ({error.strerror}); try again') from error
-    return size, digest.hexdigest()
 
 
 def _recorded(name: str, digest: str) -> str:

@@ -101,14 +101,11 @@ class EngineCache:
 
     def of_weights(self, weights: str) -> list[Engine]:
         """All that was made of one file of weights; their files are not read."""
-        found = []
-        for path in sorted(self.folder.glob(f'*-{weights[:12]}-*')):
-            if path.suffix in SUFFIXES.values():
-                with contextlib.suppress(ModelError):
-                    engine = _read_sidecar(path)[0]
-                    if engine.key.weights == weights:
-                        found.append(engine)
-        return found
+        return [e for e in self._found(f'*-{weights[:12]}-*') if e.key.weights == weights]
+
+    def all(self) -> list[Engine]:
+        """Everything that was built; the files are not read."""
+        return self._found('*')
 
     @contextlib.contextmanager
     def lock(self, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
@@ -191,6 +188,15 @@ class EngineCache:
             sidecar_part.replace(sidecar)
             _flush_folder(self.folder)
         return Engine(path, engine.key, engine.image_size, engine.multiple, engine.checked)
+
+    def _found(self, pattern: str) -> list[Engine]:
+        """Engines by their files' names; what has no readable notes beside it is passed over."""
+        found = []
+        for path in sorted(self.folder.glob(pattern)):
+            if path.suffix in SUFFIXES.values():
+                with contextlib.suppress(ModelError):
+                    found.append(_read_sidecar(path)[0])
+        return found
 
     def _sweep(self) -> None:
         """Delete what was not finished; nobody else writes here now."""

@@ -9,8 +9,9 @@ Pure functions of counts; ``reports.py`` sends them. Names and hardware ids foll
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+from anny_ros.inference.gpu_memory import GpuMemory
 from anny_ros.ros.cameras import CameraHealth
 from anny_ros.ros.statistics import Report
 from anny_ros.ros.surroundings import SourceReport
@@ -71,9 +72,9 @@ def input_status(node: str, state: InputState, report: Report) -> DiagnosticStat
 
 
 def inference_status(
-    node: str, model: str, backend: str, device: str, report: Report
+    node: str, model: str, backend: str, device: str, report: Report, gpu: GpuMemory | None
 ) -> DiagnosticStatus:
-    """Say whether the model works and how fast."""
+    """Say whether the model works, how fast, and what it takes of the GPU (None: it uses none)."""
     level, message = _OK, f'{report.rate:.1f} Hz'
     if report.new_failed:
         level = _ERROR
@@ -95,6 +96,11 @@ def inference_status(
         'age of results, mean [ms]': f'{report.age_mean_ms:.1f}',
         'age of results, max [ms]': f'{report.age_max_ms:.1f}',
     }
+    if gpu is None:
+        values['GPU memory'] = 'none'
+    else:
+        for field, taken in asdict(gpu).items():
+            values[f'GPU memory, {field} [MiB]'] = taken >> 20
     for stage, spent in report.stage_mean_ms.items():
         values[f'{stage}, mean [ms]'] = f'{spent:.2f}'
         values[f'{stage}, max [ms]'] = f'{report.stage_max_ms[stage]:.2f}'

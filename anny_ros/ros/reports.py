@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 
 from anny_ros.inference import Estimator
+from anny_ros.inference.gpu_memory import gpu_memory
 from anny_ros.msg import PipelineStats
 from anny_ros.parameters import Parameters
 from anny_ros.ros import qos
@@ -90,7 +91,7 @@ class Reports:
         model = (self._estimator.name, self._estimator.backend, self._device)
         statuses = [
             input_status(name, self._input_state(received, dropped, now), report),
-            inference_status(name, *model, report),
+            inference_status(name, *model, report, gpu_memory()),
             tracking_status(name, report),
             surroundings_status(name, self._work.surroundings.report(), report.frame_id),
         ]

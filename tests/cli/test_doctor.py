@@ -8,6 +8,8 @@ import sys
 from anny_ros.cli import checks
 from anny_ros.cli.checks import Check
 from anny_ros.cli.main import main
+from anny_ros.inference.engine_key import EngineKey
+from anny_ros.inference.engines import Engine, EngineCache
 import pytest
 
 
@@ -91,6 +93,27 @@ def test_git_lfs_pointer_is_no_weights(monkeypatch, tmp_path):
     assert not pointer.ok
     assert 'LFS' in pointer.says
     assert all(not c.ok and c.needed and c.says == 'not there' for c in missing)
+
+
+def test_built_engines_are_listed_and_checked(monkeypatch, tmp_path):
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    (none,) = checks.check_engines()
+    assert none.ok
+    assert none.says.startswith('none in')
+    cache = EngineCache()
+    key = EngineKey('multihmr2', 64 * 'a', 768, 432, 'float16', 'onnx')
+    with cache.lock():
+        part = cache.part(key)
+        part.write_bytes(b'a graph')
+        engine = cache.install(Engine(part, key, 768, 16, {'pose': 1e-6}))
+    (found,) = checks.check_engines()
+    assert found.ok
+    assert found.name == key.file_name
+    assert found.says == 'multihmr2 768x432 float16 on onnx'
+    engine.path.write_bytes(b'A graph')
+    (found,) = checks.check_engines()
+    assert not found.ok
+    assert 'build-engine' in found.cure
 
 
 def test_profile_of_fast_dds(monkeypatch, tmp_path):

@@ -88,6 +88,7 @@ def test_engines_of_weights(cache):
     install(cache, other)
     assert not cache.is_empty
     assert cache.of_weights(KEY.weights) == engines
+    assert {engine.key for engine in cache.all()} == {KEY, replace(KEY, height=576), other}
     spoil(engines[0].path, 'no sidecar')
     assert cache.of_weights(KEY.weights) == engines[1:]
     # Hashes that only begin the same are others.

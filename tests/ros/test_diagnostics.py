@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each trouble has a level and a text with the cure."""
 
+from anny_ros.inference.gpu_memory import GpuMemory
 from anny_ros.ros.cameras import CameraHealth
 from anny_ros.ros.diagnostics import (
     inference_status,
@@ -100,7 +101,7 @@ def test_rejected_pictures_are_an_error_only_while_they_come():
 
 def test_inference():
     report = statistics_of(num_pictures=4).report(2.0)
-    status = inference_status('anny', 'anny-lite', 'onnx', 'cpu', report)
+    status = inference_status('anny', 'anny-lite', 'onnx', 'cpu', report, None)
     assert (status.level, status.message, status.hardware_id) == (OK, '2.0 Hz', 'cpu')
     values = {pair.key: pair.value for pair in status.values}
     assert values['decode, mean [ms]'] == '2.50'
@@ -111,17 +112,17 @@ def test_inference():
 def test_failing_inference():
     statistics = statistics_of()
     statistics.inference_failed('RuntimeError: out of memory')
-    status = inference_status('anny', 'm', 'b', 'cpu', statistics.report(1.0))
+    status = inference_status('anny', 'm', 'b', 'cpu', statistics.report(1.0), None)
     assert status.level == ERROR
     assert 'out of memory' in status.message
 
 
 def test_numbers_that_are_not_finite_are_told_while_they_come():
     statistics = statistics_of(2, rejected_people=3)
-    status = inference_status('anny', 'm', 'b', 'cpu', statistics.report(1.0))
+    status = inference_status('anny', 'm', 'b', 'cpu', statistics.report(1.0), None)
     assert status.level == WARN
     assert 'set inference.dtype to float32' in status.message
-    status = inference_status('anny', 'm', 'b', 'cpu', statistics.report(1.0))
+    status = inference_status('anny', 'm', 'b', 'cpu', statistics.report(1.0), None)
     assert status.level == OK
     values = {pair.key: pair.value for pair in status.values}
     assert values['people left out (numbers not finite)'] == '6'
@@ -133,7 +134,9 @@ def test_no_picture_in_an_interval():
     report = statistics.report(1.0)
     assert report.rate != report.rate
     assert report.processed == 1
-    assert inference_status('anny', 'm', 'b', 'cpu', report).message == 'no picture to work on'
+    assert (
+        inference_status('anny', 'm', 'b', 'cpu', report, None).message == 'no picture to work on'
+    )
 
 
 def test_tracking():
@@ -155,3 +158,20 @@ def test_surroundings():
     assert (status.level, status.message) == (WARN, late.fault)
     values = {pair.key: pair.value for pair in status.values}
     assert values['depth, pictures without it'] == '4'
+
+
+def test_memory_of_the_gpu():
+    report = statistics_of().report(1.0)
+
+    def told(gpu):
+        status = inference_status('anny', 'm', 'torch', 'cuda', report, gpu)
+        return {pair.key: pair.value for pair in status.values if 'GPU' in pair.key}
+
+    assert told(None) == {'GPU memory': 'none'}
+    mib = 1 << 20
+    assert told(GpuMemory(300 * mib, 500 * mib + 5, 7000 * mib, 8000 * mib)) == {
+        'GPU memory, allocated [MiB]': '300',
+        'GPU memory, reserved [MiB]': '500',
+        'GPU memory, free [MiB]': '7000',
+        'GPU memory, total [MiB]': '8000',
+    }

@@ -17,6 +17,9 @@ class PicturesSource:
     """
     A folder of pictures of one size, or a single picture.
 
+    Pictures are turned upright as their EXIF says, as every viewer does: people are found upright.
+    Intrinsics are those of the pictures as they are shown.
+
     Parameters
     ----------
     path : Path
@@ -63,6 +66,8 @@ class PicturesSource:
                     f'{str(path)!r} cannot be decoded as a picture; repair it or take it away'
                 )
             height, width = bgr.shape[:2]
+            if first is None and self._k:
+                self._check_orientation(path, bgr.shape)
             first = first or (width, height)
             if (width, height) != first:
                 raise InputError(
@@ -73,6 +78,18 @@ class PicturesSource:
             stamp = index / (self.fps or 1.0)
             rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
             yield Frame(rgb, stamp, camera)
+
+    def _check_orientation(self, path: Path, shape: tuple[int, ...]) -> None:
+        """Warn if intrinsics may have been calibrated on pictures that were not turned."""
+        import cv2
+
+        stored = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        if stored is not None and stored.shape != shape:
+            self.warnings.append(
+                f'{str(path)!r} is stored as {stored.shape[1]}x{stored.shape[0]} and turned '
+                f'upright to {shape[1]}x{shape[0]}, as its EXIF says; camera.k must be of the '
+                'upright picture'
+            )
 
     def header(self, frame: Frame) -> tuple[int, str]:
         """Stamp in nanoseconds and frame id of a picture."""
