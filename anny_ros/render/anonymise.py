@@ -17,12 +17,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# What is hidden around a person: the hull of the mesh, widened by this share of its size for
-# hair, clothes, bags and a mesh that lies a little wrong; and a disc about the head.
+# What is hidden around a person: their box; the hull of the mesh, widened by this share of its
+# size for hair, clothes, bags and a mesh that lies a little wrong; and a disc about the head.
 _MARGIN = 0.09
 _LEAST_MARGIN_PX = 4.0
 _HEAD_RADIUS = 0.13  # of the stature
-# Boxes of who is not tracked are widened by this share.
+# Boxes are widened by this share.
 _BOX_MARGIN = 0.15
 _OPAQUE = 1.0
 # A mesh's head is drawn with this many pixels across, smoothly enlarged: the body model has a
@@ -108,9 +108,8 @@ def hidden_pixels(
         for row in range(len(humans)):
             _hide_person(mask, surfaces[row], humans.head_position[row], humans.stature[row], K)
     scale = np.array([width / scene.camera.width, height / scene.camera.height])
-    # The body of somebody who is not surely seen may lie wrong: the whole box is hidden.
-    unsure = humans.bbox[scene.states != TrackState.TRACKED]
-    for box in np.concatenate([unsure, np.asarray(candidates).reshape(-1, 4)]):
+    # A body may lie wrong; the box was seen.
+    for box in np.concatenate([humans.bbox, np.asarray(candidates).reshape(-1, 4)]):
         _hide_box(mask, (box.astype(np.float64).reshape(2, 2) + 0.5) * scale)
     return mask.astype(bool)
 
