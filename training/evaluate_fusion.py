@@ -14,7 +14,7 @@ at least half is visible, after the tracker, which knows the camera's motion.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from anny_ros.body import BodyModel
@@ -26,9 +26,9 @@ from anny_ros.inference.assemble import ray_covariance
 from anny_ros.parameters import Parameters
 from anny_ros.perception import Perception, Surroundings
 from anny_ros.tracking import Tracker
-from anny_ros.types import Detections, FloatArray, Frame, PHENOTYPE_NAMES, TrackState
+from anny_ros.types import Detections, FloatArray, Frame, PHENOTYPE_NAMES, Scene, TrackState
 import numpy as np
-from numpy.typing import NDArray
+from tqdm import tqdm
 
 from training.pictures.labels import KeypointState
 from training.pictures.scene import Studio
@@ -42,6 +42,8 @@ SIZE_BIAS, FIT, ACROSS = 0.08, 0.03, 0.01
 TURN = 0.05  # radians, of the whole body
 # Errors of the floor (radians, metres) and of depth (share; share of pixels without a value).
 TILT, HEIGHT, DEPTH_NOISE, HOLES = 0.007, 0.015, 0.01, 0.2
+# 95 % quantile of the chi-squared distribution with 3 degrees of freedom.
+INSIDE = 7.815
 _HEIGHT = PHENOTYPE_NAMES.index('height')
 _CONFIDENCE = {
     KeypointState.OUTSIDE: 0.05,
@@ -130,11 +132,50 @@ def surroundings_of(
     return Surroundings(pose, ground, depth)
 
 
+@dataclass
+class Errors:
+    """Errors of the logarithm of the distance, and whether the 95 % ellipsoid holds the truth."""
+
+    log_distance: list[float] = field(default_factory=list)
+    inside: list[bool] = field(default_factory=list)
+
+    def add(self, frame: SequenceFrame, scene: Scene) -> None:
+        """Take in everybody who counts and is TRACKED."""
+        rows = np.flatnonzero(scene.states == TrackState.TRACKED)
+        counted = np.flatnonzero(frame.labels.visible_share >= LEAST_VISIBLE)
+        truth = frame.labels.keypoints_3d[counted, 11:13].mean(axis=1)
+        shared = overlap(frame.labels.bbox[counted], scene.humans.bbox[rows])
+        for i, person in enumerate(shared):
+            if not len(rows) or person.max() < LEAST_IOU:
+                continue
+            row = rows[int(person.argmax())]
+            found = scene.humans.position[row].astype(np.float64)
+            ratio = np.linalg.norm(found) / np.linalg.norm(truth[i])
+            self.log_distance.append(float(np.log(ratio)))
+            covariance = scene.humans.position_covariance[row].astype(np.float64)
+            off = found - truth[i]
+            self.inside.append(bool(off @ np.linalg.solve(covariance, off) <= INSIDE))
+
+    def extend(self, other: Errors) -> None:
+        """Take in the errors of another sequence."""
+        self.log_distance += other.log_distance
+        self.inside += other.inside
+
+    def figures(self) -> dict[str, float]:
+        """Median and 90 % quantile of errors as shares of the distance, and the share inside."""
+        size = np.abs(np.expm1(self.log_distance or [np.nan]))
+        return {
+            'median': float(np.median(size)),
+            'p90': float(np.quantile(size, 0.9)),
+            'inside_95': float(np.mean(self.inside)) if self.inside else float('nan'),
+        }
+
+
 def errors_of(
     perception: Perception, frames: list[SequenceFrame], helpers: Iterable[str], seed: int
-) -> list[float]:
-    """Errors of the logarithm of the distance of everybody who counts, over a sequence."""
-    errors = []
+) -> Errors:
+    """Errors over a sequence, with the errors of the sensors drawn from a seed."""
+    errors = Errors()
     for index, frame in enumerate(frames):
         if isinstance(perception.estimator, NoisyTruth):
             perception.estimator.shown = frame
@@ -142,19 +183,19 @@ def errors_of(
             Frame(frame.rgb, frame.stamp, frame.camera),
             surroundings_of(frame, helpers, seed, index),
         )
-        rows = np.flatnonzero(scene.states == TrackState.TRACKED)
-        counted = np.flatnonzero(frame.labels.visible_share >= LEAST_VISIBLE)
-        truth = frame.labels.keypoints_3d[counted, 11:13].mean(axis=1)
-        shared = overlap(frame.labels.bbox[counted], scene.humans.bbox[rows])
-        for i, person in enumerate(shared):
-            if len(rows) and person.max() >= LEAST_IOU:
-                found = scene.humans.position[rows[int(person.argmax())]]
-                errors.append(float(np.log(np.linalg.norm(found) / np.linalg.norm(truth[i]))))
+        errors.add(frame, scene)
     return errors
 
 
 def evaluate_distances(
-    data: Path, seconds: float = 6.0, fps: float = 5.0, repeats: int = 10, lite: bool = True
+    data: Path,
+    seed: int,
+    *,
+    scenes: int = 2,
+    seconds: float = 3.0,
+    fps: float = 8.0,
+    repeats: int = 5,
+    lite: bool = True,
 ) -> dict[str, float]:
     """
     Make all figures.
@@ -163,10 +204,14 @@ def evaluate_distances(
     ----------
     data : Path
         Folder of the data pack.
+    seed : int
+        Of all scenes and errors.
+    scenes : int
+        How many of each scenario are rendered.
     seconds, fps : float
-        Of each sequence.
+        Of each.
     repeats : int
-        How often the noise is drawn anew.
+        How often people's and sensors' errors are drawn anew for each scene.
     lite : bool
         Measure anny-lite too.
 
@@ -174,36 +219,40 @@ def evaluate_distances(
     -------
     dict of str to float
         ``distance.<estimator>.<scenario>.<help>.median`` and ``.p90``: absolute errors as
-        shares of the distance; ``all`` for all scenarios.
+        shares of the distance; ``.inside_95``: share of errors inside of the 95 % ellipsoid;
+        ``all`` for all scenarios.
 
     """
     studio = Studio.open(data, 'heldout')
-    collected: dict[tuple[str, str, str], list[float]] = {}
-    for scenario in SCENARIOS:
-        frames = list(render_sequence(studio, scenario, 1, seconds, fps))
-        for help_name, helpers in HELP.items():
-            for repeat in range(repeats):
-                estimators: list[Estimator] = [NoisyTruth(studio.body, repeat)]
-                if lite and repeat == 0:
-                    estimators.append(Estimator.load('anny-lite'))
-                for estimator in estimators:
+    collected: dict[tuple[str, str, str], Errors] = {}
+    model = Estimator.load('anny-lite') if lite else None
+    every = [(scenario, scene) for scenario in SCENARIOS for scene in range(scenes)]
+    for number, (scenario, scene) in enumerate(tqdm(every, desc='floors and depth')):
+        frames = list(render_sequence(studio, scenario, seed + scene, seconds, fps))
+        for repeat in range(repeats):
+            draw = (1000 * seed + 100 * number + repeat) % 2**31
+            for help_name, helpers in HELP.items():
+                runs: list[Estimator] = [NoisyTruth(studio.body, draw)]
+                # What it finds is the same in every repeat.
+                runs += [model] if model is not None and repeat == 0 else []
+                for estimator in runs:
                     perception = Perception(estimator, tracker=Tracker(seed=0))
-                    errors = errors_of(perception, frames, helpers, repeat)
+                    errors = errors_of(perception, frames, helpers, draw)
                     for place in (scenario, 'all'):
                         key = (estimator.name, place, help_name)
-                        collected.setdefault(key, []).extend(errors)
-    document = {}
-    for (name, place, help_name), errors in collected.items():
-        size: NDArray[np.float64] = np.abs(np.expm1(errors)) if errors else np.array([np.nan])
-        document[f'distance.{name}.{place}.{help_name}.median'] = float(np.median(size))
-        document[f'distance.{name}.{place}.{help_name}.p90'] = float(np.quantile(size, 0.9))
-    return document
+                        collected.setdefault(key, Errors()).extend(errors)
+    return {
+        f'distance.{name}.{place}.{help_name}.{figure}': value
+        for (name, place, help_name), errors in collected.items()
+        for figure, value in errors.figures().items()
+    }
 
 
 def table(document: dict[str, float]) -> str:
     """Show the figures for people."""
     lines = [f'{"error of the distance, median (p90) %":42}' + ''.join(f'{h:>16}' for h in HELP)]
-    for name, place in dict.fromkeys(tuple(key.split('.')[1:3]) for key in document):
+    keys = [key.split('.') for key in document if key.startswith('distance.')]
+    for name, place in dict.fromkeys((key[1], key[2]) for key in keys):
         cells = [
             tuple(100 * document[f'distance.{name}.{place}.{h}.{q}'] for q in ('median', 'p90'))
             for h in HELP

@@ -28,6 +28,10 @@ LIMIT = 7.0
 # how far those lead, as a share of the person's size, at once and per second unseen.
 SURPRISE_SHARE = 0.05
 SURPRISE = (0.1, 1.2)
+# The share of people out of sight who stay about where they are expected, however long, and within
+# what, as a share of the person's size, after a second: who waits behind a pillar, everybody while no picture comes.
+STAY_SHARE = 0.1
+STAY = 0.3
 # Squared Mahalanobis distance in the picture (2 degrees of freedom), surprise included, beyond
 # which no pair is made.
 GATE = 16.0
@@ -70,9 +74,14 @@ def geometric_costs(tracks: Candidates, people: Candidates) -> Float64Array:
     surprising = expected + (turned**2)[:, None, None, None] * np.eye(2)
     _, usual_log = _log_density(offset, expected)
     distance, surprised_log = _log_density(offset, surprising)
-    usual_log = np.log(1 - SURPRISE_SHARE) + usual_log
+    stay = np.maximum(STAY * np.minimum(tracks.unseen, 1.0), PLACE_STDDEV) * size
+    near = people.place_covariance[None] + (stay**2)[:, None, None, None] * np.eye(2)
+    _, staying_log = _log_density(offset, near)
+    usual_log = np.log(1 - SURPRISE_SHARE - STAY_SHARE) + usual_log
     surprised_log = np.log(SURPRISE_SHARE) + surprised_log
-    place = -np.logaddexp(usual_log, surprised_log) - 2 * np.log(PLACE_REFERENCE * size[:, None])
+    staying_log = np.log(STAY_SHARE) + staying_log
+    log_density = np.logaddexp(np.logaddexp(usual_log, surprised_log), staying_log)
+    place = -log_density - 2 * np.log(PLACE_REFERENCE * size[:, None])
 
     log_size = np.log(people.size[None] / size[:, None])
     growth = SIZE_GATE[0] + SIZE_GATE[1] * tracks.unseen[:, None]

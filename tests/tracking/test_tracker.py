@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from anny_ros.parameters import TrackingParameters
 from anny_ros.tracking import Tracker
-from anny_ros.types import Camera, CameraSource, Scene, TrackState
+from anny_ros.types import Camera, CameraSource, Detections, Scene, TrackState
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
@@ -171,6 +171,29 @@ def test_ten_seconds_without_pictures_expire_everybody(people_at):
     walk(tracker, people_at, THREE, 0.0, 10)
     scene = tracker.update(people_at(THREE, 20.0))
     assert scene.track_numbers.tolist() == [4, 5, 6]
+
+
+@pytest.mark.parametrize(('gap', 'numbers'), [(8.0, [1, 2, 3]), (10.0, [4, 5, 6])])
+def test_a_gap_in_the_pictures_is_survived_as_long_as_the_memory_lasts(people_at, gap, numbers):
+    tracker = Tracker(TrackingParameters(memory=9.0), seed=0)
+    last = walk(tracker, people_at, THREE, 0.0, 20)[-1].stamp
+    scene = tracker.update(people_at(THREE, last + gap))
+    assert scene.track_numbers.tolist() == numbers
+    assert not scene.reset
+    assert_sound(scene)
+    after = walk(tracker, people_at, THREE, last + gap + DT, 10)[-1]
+    assert after.track_numbers.tolist() == numbers
+    assert names_of(after) == ['TRACKED'] * 3
+
+
+def test_an_empty_repeat_of_a_picture_takes_nobody_away(people_at):
+    tracker = Tracker(seed=0)
+    before = walk(tracker, people_at, THREE, 0.0, 10)[-1]
+    again = tracker.update(people_at(THREE[:0], before.stamp))
+    assert again.ids == before.ids
+    assert names_of(again) == ['TRACKED'] * 3
+    np.testing.assert_array_equal(again.humans.position, before.humans.position)
+    assert not again.reset
 
 
 def test_a_low_frame_rate_keeps_ids(people_at):
@@ -518,6 +541,19 @@ def test_a_double_founds_nobody(people_at):
     for i in range(20):
         twice = np.concatenate([THREE, THREE[:1] * 1.03])
         scene = tracker.update(people_at(twice, i * DT, score=[0.9, 0.9, 0.9, 0.7]))
+        assert scene.track_numbers.tolist() == [1, 2, 3]
+
+
+def test_a_double_beside_somebody_now_and_then_founds_nobody(people_at):
+    tracker = Tracker(seed=0)
+    for i in range(20):
+        people = people_at(THREE, i * DT)
+        if i in (8, 11, 14):
+            double = people_at(THREE[:1] * 1.02, i * DT, score=[0.6])
+            width, height = double.bbox[0, 2:] - double.bbox[0, :2]
+            shift = np.array([0.15 * width, 0.08 * height] * 2)
+            people = Detections.concatenate([people, replace(double, bbox=double.bbox + shift)])
+        scene = tracker.update(people)
         assert scene.track_numbers.tolist() == [1, 2, 3]
 
 

@@ -16,10 +16,13 @@ DATA = os.environ.get('ANNY_TRAINING_DATA')
 @pytest.mark.skipif(not DATA, reason='set ANNY_TRAINING_DATA to the folder of the data pack')
 def test_a_floor_and_depth_help(monkeypatch):
     monkeypatch.setattr(evaluate_fusion, 'SCENARIOS', ('standing_group',))
-    document = evaluate_distances(Path(DATA), seconds=1.0, fps=3.0, repeats=5, lite=False)
+    document = evaluate_distances(
+        Path(DATA), 1, scenes=1, seconds=1.0, fps=3.0, repeats=5, lite=False
+    )
     assert set(document) == {
         f'distance.noisy-truth.{place}.{name}.{figure}'
-        for place in ('standing_group', 'all') for name in HELP for figure in ('median', 'p90')
+        for place in ('standing_group', 'all') for name in HELP
+        for figure in ('median', 'p90', 'inside_95')
     }  # fmt: skip
     median = {name: document[f'distance.noisy-truth.all.{name}.median'] for name in HELP}
     assert 0.03 < median['alone'] < 0.12
