@@ -29,7 +29,8 @@ LIMIT = 7.0
 SURPRISE_SHARE = 0.05
 SURPRISE = (0.1, 1.2)
 # The share of people out of sight who stay about where they are expected, however long, and within
-# what, as a share of the person's size, after a second: who waits behind a pillar, everybody while no picture comes.
+# what after a second, as a share of the person's size: who waits behind a pillar, and everybody
+# while no picture comes.
 STAY_SHARE = 0.1
 STAY = 0.3
 # Squared Mahalanobis distance in the picture (2 degrees of freedom), surprise included, beyond
