@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every output of the node, over real DDS."""
 
+import json
 import math
 import subprocess
 import sys
@@ -152,38 +153,47 @@ def test_body_frames_are_looked_up_at_the_stamp_of_the_picture(graph, make):
         np.testing.assert_allclose(np.abs([q.x, q.y, q.z, q.w]), [0, 0, 1, 0], atol=0.02)
 
 
-def test_meshes_and_humans_are_decoded_by_another_process(graph, make):
-    graph.active_anny(publish__mesh='full')
-    code = make.root / 'tests' / 'ros' / 'consumer.py'
-    consumer = subprocess.Popen(
-        [sys.executable, str(code), graph.namespace], stdout=subprocess.PIPE, text=True
-    )
+def test_another_process_receives_every_topic(graph, make, body):
+    graph.active_anny(follow__select='nearest', diagnostics__period=0.2)
+    command = [sys.executable, str(make.root / 'tests' / 'ros' / 'consumer.py')]
+    consumer = subprocess.Popen([*command, graph.namespace], stdout=subprocess.PIPE, text=True)
     try:
         pictures = graph.image_publisher()
-        listening = ('anny/humans', 'anny/meshes')
-        assert graph.spin_until(
-            lambda: all(
-                graph.tester.count_subscribers(f'{graph.namespace}/{name}') for name in listening
-            ),
-            timeout=30,
-        )
-        for i in range(30):
+        for i in range(600):
             pictures.publish(make.image(0.1 * i))
-            graph.spin_for(0.1)
-            if consumer.poll() is not None:
+            if graph.spin_until(lambda: consumer.poll() is not None, 0.2):
                 break
-        output, _ = consumer.communicate(timeout=20)
+        output, _ = consumer.communicate(timeout=30)
     finally:
         consumer.kill()
         consumer.wait()
-    found = dict(line.split('=') for line in output.split())
-    people = graph.estimator.people
     assert consumer.returncode == 0
-    assert found['people'] == '2'
-    assert found['vertices'] == '13718'
-    vertices = graph.body.vertices(people, 'full')
-    assert float(found['mean_z']) == pytest.approx(vertices[..., 2].mean(), abs=1e-2)
-    assert found['same_stamp'] == 'True'
+    found = json.loads(output)
+    people = graph.estimator.people
+    far = float(people.position[0, 2])
+    humans = found['humans']
+    assert len(humans) == 2
+    assert list(humans.values()) == pytest.approx([far, far], abs=0.05)
+    assert found['meshes'] == list(humans)
+    vertices = body.vertices(people, 'full')
+    assert found['vertices'] == vertices.shape[1] == 13718
+    assert found['mean_z'] == pytest.approx(vertices[..., 2].mean(), abs=0.05)
+    assert found['body'] == [True, 13718]
+    assert found['markers'] == ['label', 'mesh', 'skeleton', 'trail']
+    assert found['marker_ids'] == [1, 2]
+    expected = np.linalg.norm(people.position, axis=1)
+    assert list(found['cues']) == list(humans)
+    assert list(found['cues'].values()) == pytest.approx(expected, abs=0.3)
+    assert found['points_z'] == pytest.approx(far, abs=0.3)
+    assert found['followed_z'] == pytest.approx(far, abs=0.05)
+    assert found['pictures'] == {
+        f'anny/{name}{form}': [480, 640]
+        for name in ('overlay', 'anonymized') for form in ('', '/compressed')
+    }  # fmt: skip
+    assert set(found['frames']) == {f'body_{person}' for person in humans}
+    assert list(found['frames'].values()) == pytest.approx([far, far], abs=0.05)
+    assert found['processed'] >= 1
+    assert found['statuses'] == ['Inference', 'Input', 'Surroundings', 'Tracking']
 
 
 def test_markers_while_subscribed(graph, make, body):
