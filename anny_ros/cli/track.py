@@ -23,6 +23,7 @@ from anny_ros.cli.options import add_model_options, parameters_from
 from anny_ros.errors import InputError
 
 if TYPE_CHECKING:
+    from anny_ros.cli.refinement import TracksRefinement
     from anny_ros.cli.sources import Source
     from anny_ros.types import Frame, Scene
 
@@ -48,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--fps', type=float, default=30.0, help='of a folder of pictures (default: 30)'
     )
     parser.add_argument('--max-frames', type=int, metavar='N', help='stop after N pictures')
+    parser.add_argument(
+        '--refine',
+        action='store_true',
+        help='when all is seen, refine each track as a whole: the same lines with less jitter and '
+        'nearer to the keypoints (videos and other outputs keep what was tracked); takes longer',
+    )
     parser.add_argument('--quiet', action='store_true', help='no progress bar, no summary')
     add_model_options(parser)
 
@@ -88,7 +95,12 @@ def run(arguments: argparse.Namespace) -> int:
             bag = writers.add(RosBag(arguments.bag, estimator.body, parameters))
         perception = Perception(estimator, parameters)
         job = _Job(source, perception, tracks, overlay, recording, bag)
+        if arguments.refine:
+            from anny_ros.cli.refinement import TracksRefinement
+
+            job.refinement = TracksRefinement(estimator.body)
         interrupted = job.run(arguments.max_frames, arguments.quiet)
+        job.refine(arguments.quiet)
     for sentence in [*source.warnings, *_rejected(perception.num_rejected)]:
         print(f'anny-ros track: {sentence}', file=sys.stderr)
     if interrupted or not arguments.quiet:
@@ -116,6 +128,8 @@ class _Job:
     overlay: Any
     recording: Any
     bag: Any
+    refinement: TracksRefinement | None = None
+    took_ms: list[float] = field(default_factory=list)
     num_frames: int = 0
     seconds: float = 0.0
     people: set[str] = field(default_factory=set)
@@ -148,6 +162,17 @@ class _Job:
             frames.close()
         return False
 
+    def refine(self, quiet: bool) -> None:
+        """Refine and write what waited for it."""
+        if self.refinement is None:
+            return
+        from tqdm import tqdm
+
+        total = self.refinement.num_sightings
+        with tqdm(total=total, unit=' bodies', desc='refining', disable=quiet) as bar:
+            for index, scene in enumerate(self.refinement.refined(bar.update)):
+                self.tracks.scene(index, scene, self.took_ms[index])
+
     def summary(self) -> str:
         """One line for the user."""
         rate = self.num_frames / self.seconds if self.seconds > 0 else 0.0
@@ -162,7 +187,12 @@ class _Job:
             self.tracks.header(width, height, self.source.fps, self._model())
         begin = time.perf_counter()
         scene = self.perception(frame)
-        self.tracks.scene(self.num_frames, scene, 1e3 * (time.perf_counter() - begin))
+        took_ms = 1e3 * (time.perf_counter() - begin)
+        if self.refinement is None:
+            self.tracks.scene(self.num_frames, scene, took_ms)
+        else:
+            self.refinement.add(scene, self.perception.detections)
+            self.took_ms.append(took_ms)
         self._draw(frame, scene)
         if self.bag:
             self.bag.scene(frame, scene, *self.source.header(frame))

@@ -15,17 +15,20 @@ Shapes: F pictures, J joints, M = 3 J + 3 unknowns of a picture.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anny_ros.body.skeleton import PosedSkeleton
 from anny_ros.keypoints.refine import Refiner, rotations_from_rotvec
 from anny_ros.keypoints.view import NUM_KEYPOINTS
+import numpy as np
+from numpy.typing import NDArray
 import torch
 from torch import Tensor
 
 _HIPS, _ANKLES = slice(11, 13), slice(15, 17)
 _NEAREST = 0.1  # metres
 _PHENOTYPE = 6
+_FIRST_OUTLIERS = 16.0
 
 
 @dataclass(frozen=True)
@@ -108,9 +111,9 @@ class TrackWeights:
     keypoint_stddev: float = 0.012
     confidence_power: float = 0.7
     outlier: float = 2.5
-    rotation_stddev: float = 0.35
-    joint_acceleration: float = 40.0
-    root_acceleration: float = 20.0
+    rotation_stddev: float = 0.15
+    joint_acceleration: float = 12.0
+    root_acceleration: float = 6.0
     place_acceleration: float = 4.0
     longest_gap: float = 0.5
     sole_stddev: float = 0.03
@@ -176,39 +179,48 @@ class TrackRefiner(Refiner):
         smoothness = _Smoothness.of(track, w, self.skeleton.num_joints)
         state = RefinedTrack(track.rotations, track.translation, track.phenotype)
         with torch.inference_mode():
-            equations, motion = self._equations(track, state, w), smoothness.of_state(state)
-            for _ in range(steps):
+            motion = smoothness.of_state(state)
+            for outlier in w.outlier * _annealing(steps):
+                scaled = replace(w, outlier=outlier)
+                equations = self._equations(track, state, scaled)
                 delta, shape = _solve(equations, smoothness, motion)
                 cost = equations.cost + smoothness.cost(motion)
                 for _ in range(4):
                     tried = _moved(state, delta, shape)
-                    there, moving = self._equations(track, tried, w), smoothness.of_state(tried)
+                    there = self._equations(track, tried, scaled, linearise=False)
+                    moving = smoothness.of_state(tried)
                     if there.cost + smoothness.cost(moving) < cost:
                         break
                     delta, shape = delta / 4, shape / 4
                 else:
                     break
                 gain = cost - there.cost - smoothness.cost(moving)
-                state, equations, motion = tried, there, moving
+                state, motion = tried, moving
                 if progress is not None:
                     progress()
-                if gain < 1e-4 * cost:
+                if gain < 1e-4 * cost and outlier == w.outlier:
                     break
         return state
 
-    def _equations(self, track: Track, state: RefinedTrack, w: TrackWeights) -> _Equations:
-        """Linearise keypoints, what was said, places and floor."""
+    def _equations(
+        self, track: Track, state: RefinedTrack, w: TrackWeights, linearise: bool = True
+    ) -> _Equations:
+        """Linearise keypoints, what was said, places and floor; or only tell their cost."""
         F, J = state.rotations.shape[:2]
         shape = state.phenotype[None]
         posed = self.skeleton.pose(self.skeleton.rest(shape.expand(F, -1)), state.rotations)
         points = posed.landmarks[:, :NUM_KEYPOINTS] + state.translation[:, None]
-        by_all = self._derivatives(state, posed)  # (F, 17, 3, M + 6)
-        H = by_all.new_zeros(F, 3 * J + 3 + _PHENOTYPE, 3 * J + 3 + _PHENOTYPE)
-        g = by_all.new_zeros(F, 3 * J + 3 + _PHENOTYPE)
+        size = 3 * J + 3 + _PHENOTYPE
+        by_all = (
+            self._derivatives(state, posed) if linearise else points.new_zeros(F, 17, 3, size)
+        )  # (F, 17, 3, M + 6)
+        H, g = points.new_zeros(F, size, size), points.new_zeros(F, size)
         cost = 0.0
 
         def add(jacobian: Tensor, residual: Tensor, fit: Tensor) -> None:
             """Take in residuals (F, R), to be reduced along jacobian (F, R, M + 6)."""
+            if not linearise:
+                return
             weighed = jacobian * fit[..., None]
             H.add_(weighed.transpose(1, 2) @ jacobian)
             g.add_((weighed.transpose(1, 2) @ residual[..., None])[..., 0])
@@ -290,6 +302,11 @@ def rotvec_from_rotations(R: Tensor) -> Tensor:
     angle = torch.atan2(sine, cosine)
     scale = torch.where(sine > 1e-4, angle / sine.clamp_min(1e-4), torch.ones_like(sine))
     return skew * (scale / 2)[..., None]
+
+
+def _annealing(steps: int) -> NDArray[np.float64]:
+    """Factors (steps,) on what counts as an outlier: everything at first."""
+    return np.maximum(_FIRST_OUTLIERS * 0.5 ** np.arange(steps), 1.0)
 
 
 def _extents(track: Track) -> Tensor:
@@ -381,14 +398,15 @@ class _Smoothness:
 
 
 def _solve(
-    equations: _Equations, smoothness: _Smoothness, motion: Tensor, most: int = 150
+    equations: _Equations, smoothness: _Smoothness, motion: Tensor, most: int = 60
 ) -> tuple[Tensor, Tensor]:
     """Solve for a step (F, M), (6,) by conjugate gradients, preconditioned by picture."""
     M = equations.H.shape[1] - _PHENOTYPE
     H = equations.H
     own = H[:, :M, :M] + torch.diag_embed(smoothness.diagonal())
-    factor = torch.linalg.cholesky(own)
-    shape_factor = torch.linalg.cholesky(H[:, M:, M:].sum(0))
+    # Products with an inverse are far quicker than solving for each picture again and again.
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(own))
+    shape_inverse = torch.cholesky_inverse(torch.linalg.cholesky(H[:, M:, M:].sum(0)))
 
     def product(x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
         both = torch.cat([x, p.expand(len(x), -1)], 1)
@@ -397,10 +415,7 @@ def _solve(
         return Hx[:, :M] + smooth, Hx[:, M:].sum(0)
 
     def preconditioned(x: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
-        return (
-            torch.cholesky_solve(x[..., None], factor)[..., 0],
-            torch.cholesky_solve(p[:, None], shape_factor)[:, 0],
-        )
+        return (inverse @ x[..., None])[..., 0], shape_inverse @ p
 
     r = equations.g[:, :M] - smoothness.transposed(smoothness.weight * motion)
     rp = equations.g[:, M:].sum(0)
@@ -414,7 +429,7 @@ def _solve(
         x, p, r, rp = x + step * d, p + step * dp, r - step * q, rp - step * qp
         z, zp = preconditioned(r, rp)
         new = (r * z).sum() + (rp * zp).sum()
-        if float(new) < 1e-6 * float(first):
+        if float(new) < 1e-4 * float(first):
             break
         d, dp, rz = z + new / rz * d, zp + new / rz * dp, new
     return x, p
