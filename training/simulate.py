@@ -11,6 +11,7 @@ from pathlib import Path
 
 from anny_ros.body.skeleton import PosedSkeleton, Skeleton
 from anny_ros.keypoints.refine import rotations_from_rotvec
+from anny_ros.keypoints.reported import ReportedPoints
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
@@ -33,6 +34,11 @@ _FACE_PAIRS = ((1, 2), (3, 4))
 # What was measured is how looks at a person differ; where the 2D network puts a joint differs
 # from the body's own point by about this share of the extent besides.
 _JOINT_DEFINITION = 0.01
+# A hand over a forearm.
+_HAND = 0.7
+# Error of the box's upper edge over the extent: usual, and now and then (hair, hats, somebody
+# behind); and how often it is not given.
+_TOP_ERROR, _TOP_WRONG, _TOP_WRONG_SHARE, _TOP_UNKNOWN = 0.015, 0.06, 0.1, 0.2
 _LEAST_ERROR = 0.004
 # Single keypoints that are hidden, and those on the far side of the head.
 _HIDDEN_ERROR, _HIDDEN_LOGIT = 0.06, 0.7
@@ -63,6 +69,10 @@ class People:
         Tangents of half the horizontal and vertical field of view.
     size_px : ndarray, (N,), pixels
         Longer side of the person's box in the camera's picture.
+    reported : Tensor, (N, 17, 3), metres
+        Where the 2D network puts the keypoints but for its errors.
+    top : Tensor, (N,)
+        Tangent y / z of the body's highest point in the picture.
 
     """
 
@@ -71,6 +81,8 @@ class People:
     keypoints: Tensor
     half_view: NDArray[np.float64]
     size_px: NDArray[np.float64]
+    reported: Tensor
+    top: Tensor
 
     def __getitem__(self, rows: Tensor) -> People:
         return People(
@@ -79,6 +91,8 @@ class People:
             self.keypoints[rows],
             self.half_view[rows.numpy()],
             self.size_px[rows.numpy()],
+            self.reported[rows],
+            self.top[rows],
         )
 
     def __len__(self) -> int:
@@ -117,10 +131,13 @@ def place(
     count = len(phenotype)
     with torch.no_grad():
         posed: PosedSkeleton = skeleton.pose(skeleton.rest(phenotype), rotations)
-    points = posed.landmarks[:, :23].double().numpy()
+    wrists, elbows = posed.landmarks[:, 9:11], posed.landmarks[:, 7:9]
+    fingers = wrists + _HAND * (wrists - elbows)
+    reported = ReportedPoints(skeleton.joint_names)(posed)
+    points = torch.cat([posed.landmarks, fingers, reported], 1).double().numpy()
     lift = np.where(rng.random(count) < 0.15, rng.uniform(0, 1.0, count), 0.0)
-    points[..., 2] += (lift - points[..., 2].min(1))[:, None]
-    middle = (points.min(1) + points.max(1)) / 2
+    points[..., 2] += (lift - points[:, :23, 2].min(1))[:, None]
+    middle = (points[:, :23].min(1) + points[:, :23].max(1)) / 2
     distance = np.exp(rng.uniform(np.log(0.5), np.log(25.0), count))
     height = rng.uniform(0.2, 2.5, count)
     high = rng.random(count) < 0.2
@@ -147,7 +164,10 @@ def place(
     )
     R = _rotation_about(2, roll) @ _rotation_about(0, pitch) @ _rotation_about(1, -yaw)
     R = R @ _OPTICAL_FROM_WORLD
-    keypoints = torch.as_tensor(np.einsum('nij,nkj->nki', R, points[:, :17]), dtype=torch.float32)
+    points = np.einsum('nij,nkj->nki', R, points)
+    keypoints = torch.as_tensor(points[:, :17], dtype=torch.float32)
+    outline, seen_at = points[:, :-17], torch.as_tensor(points[:, -17:], dtype=torch.float32)
+    top = (outline[..., 1] / np.maximum(outline[..., 2], 0.05)).min(1)
     E = rotations.clone()
     E[:, 0] = torch.as_tensor(R, dtype=torch.float32) @ rotations[:, 0]
     width = rng.choice(list(_WIDTHS), size=count, p=list(_WIDTHS.values()))
@@ -155,7 +175,8 @@ def place(
     in_view = (np.abs(rays[:, 5:]) < half_view[:, None]).all(-1).sum(1)
     size_px = _extent(keypoints) * width / (2 * half_view[:, 0])
     good = (keypoints[..., 2].amin(1).numpy() > 0.15) & (in_view >= _LEAST_IN_VIEW)
-    people = People(E, phenotype, keypoints, half_view, size_px)
+    highest = torch.as_tensor(top, dtype=torch.float32)
+    people = People(E, phenotype, keypoints, half_view, size_px, seen_at, highest)
     return people[torch.as_tensor(np.flatnonzero(good & (size_px > _SMALLEST_PX)))]
 
 
@@ -331,7 +352,7 @@ class KeypointNoise:
 
 def observe(
     people: People, rng: np.random.Generator, exact: bool = False
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """
     Simulate what the 2D network reports.
 
@@ -348,15 +369,18 @@ def observe(
         Tangents x / z, y / z.
     confidences : Tensor, (N, 17)
         0 where a keypoint is missing.
+    top : Tensor, (N,)
+        Tangent y / z of the box's upper edge; NaN where it is not known.
 
     """
-    points = people.keypoints.double().numpy()
+    points = people.reported.double().numpy()
     rays = points[..., :2] / points[..., 2:]
     count = len(rays)
     if exact:
-        return torch.as_tensor(rays, dtype=torch.float32), torch.full((count, 17), 0.8)
+        confident = torch.full((count, 17), 0.8)
+        return torch.as_tensor(rays, dtype=torch.float32), confident, people.top
     noise = KeypointNoise.load()
-    extent = _extent(people.keypoints)[:, None, None]
+    extent = _extent(people.reported)[:, None, None]
     size_px = np.clip(people.size_px, noise.sizes_px[0], noise.sizes_px[-1])
     apart = noise.errors(size_px, rng)
     single = rng.random(apart.shape) < rng.choice([0.0, 0.02, 0.08], size=(count, 1))
@@ -372,6 +396,7 @@ def observe(
     error = error + _JOINT_DEFINITION * rng.normal(size=rays.shape)
     seen = unhidden = rays + extent * error
     beyond, normal = _behind_obstacles(rays, extent[:, :, 0], rng)
+    top = _report_top(people, extent[:, 0, 0], beyond, rng)
     seen, logit = noise.hidden.report(seen, logit, beyond, normal, extent, rng)
     for axis in (0, 1):
         beyond = (np.abs(rays[..., axis]) - people.half_view[:, None, axis]) / extent[:, :, 0]
@@ -395,7 +420,24 @@ def observe(
     return (
         torch.as_tensor(seen, dtype=torch.float32),
         torch.as_tensor(confidences, dtype=torch.float32),
+        torch.as_tensor(top, dtype=torch.float32),
     )
+
+
+def _report_top(
+    people: People,
+    extent: NDArray[np.float64],
+    beyond: NDArray[np.float64],
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Report the box's upper edge (N,); NaN if the head or the edge is not to be seen."""
+    count = len(extent)
+    wrong = rng.random(count) < _TOP_WRONG_SHARE
+    error = np.where(wrong, _TOP_WRONG, _TOP_ERROR) * rng.normal(size=count)
+    true = people.top.double().numpy()
+    unknown = (true < -people.half_view[:, 1]) | (beyond[:, :5] > 0).any(1)
+    unknown |= rng.random(count) < _TOP_UNKNOWN
+    return np.where(unknown, np.nan, true + extent * error)
 
 
 def _far_side_of_the_head(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 from copy import deepcopy
+from dataclasses import replace
 import json
 import math
 from pathlib import Path
@@ -32,6 +33,7 @@ from torch import Tensor
 from tqdm import trange
 
 from training.evaluate_lifter import evaluate_network, held_out_people
+from training.observe_pictures import joined, Observed, read_observed
 from training.poses import load_poses, PoseData, sample_phenotypes, sample_rotations
 from training.simulate import observe, People, place
 
@@ -39,12 +41,12 @@ _BATCH = 512
 _CHUNK = 16384  # bodies made at a time
 _LOOKS = 2  # times each body is observed anew
 _PHENOTYPES = 100_000
+# Of a batch; each is moved a little besides, so that none is learnt by heart.
+_OBSERVED = 256
+_SHAKEN = 0.004
 _WARM_UP = 100
 _AVERAGE = 0.9985
 _SAVE_SECONDS = 300.0
-# A run that starts from other weights writes a mean of both, of which this share is new: it is
-# better than either on average over the noise of both runs.
-_NEW_SHARE = 0.6
 # Rows of a batch whose joints are compared in space.
 _THROUGH_SKELETON = 192
 _LIMBS = list(range(5, 17))
@@ -151,11 +153,8 @@ class Training:
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), weight_decay=0.01, fused=True
         )
-        self.initial: dict[str, Tensor] | None = None
         if initial is not None:
-            self.initial = {k: v.float() for k, v in load_file(initial).items()}
-            self.network.load_state_dict(self.initial)
-            self.average.load_state_dict(self.initial)
+            self._start_from(initial)
         self.step = 0
         self.curve: list[dict[str, float]] = []
         self.checkpoint = output / 'checkpoint.pt'
@@ -166,6 +165,18 @@ class Training:
             self.optimiser.load_state_dict(state['optimiser'])
             self.step, self.curve = state['step'], state['curve']
             print(f'continues at step {self.step}')
+
+    def _start_from(self, initial: Path) -> None:
+        """Take weights of the same width; inputs and blocks that they lack begin at nothing."""
+        weights = {k: v.float() for k, v in load_file(initial).items()}
+        inlet = weights['inlet.weight']
+        new = self.network.inlet.in_features - inlet.shape[1]
+        weights['inlet.weight'] = torch.nn.functional.pad(inlet, (0, new))
+        for name, value in self.network.state_dict().items():
+            if name not in weights:
+                weights[name] = torch.zeros_like(value) if '.down.' in name else value
+        self.network.load_state_dict(weights)
+        self.average.load_state_dict(weights)
 
     def update(self, view: View, people: People, skeleton: Skeleton, rate: float) -> float:
         """Take one step; returns the loss."""
@@ -200,8 +211,6 @@ class Training:
         torch.save(state, part)
         part.replace(self.checkpoint)
         weights = self.average.state_dict()
-        if self.initial is not None:
-            weights = {k: torch.lerp(self.initial[k], v, _NEW_SHARE) for k, v in weights.items()}
         weights = {k: v.half().contiguous() for k, v in weights.items()}
         save_file(weights, self.output / 'lifter.safetensors', {'step': str(self.step)})
         (self.output / 'curve.json').write_text(json.dumps(self.curve, indent=1))
@@ -228,6 +237,24 @@ class Training:
         plt.close(figure)
 
 
+def _with_observed(
+    batch: People,
+    seen: tuple[Tensor, Tensor, Tensor],
+    observed: Observed,
+    rng: np.random.Generator,
+) -> tuple[People, tuple[Tensor, Tensor, Tensor]]:
+    """Add looks at rendered people, half of them mirrored, in an order that mixes both."""
+    some = observed[torch.as_tensor(rng.choice(len(observed), _OBSERVED, replace=False))]
+    half = torch.arange(_OBSERVED // 2)
+    some = joined([some[half], some[half + len(half)].mirrored()])
+    extent = (some.rays.amax(1) - some.rays.amin(1)).amax(-1)
+    shake = torch.as_tensor(rng.normal(size=some.rays.shape), dtype=torch.float32)
+    some = replace(some, rays=some.rays + _SHAKEN * extent[:, None, None] * shake)
+    order = torch.as_tensor(rng.permutation(_BATCH))
+    both = joined([Observed(batch, *seen), some])[order]
+    return both.people, (both.rays, both.confidences, both.top)
+
+
 def train(options: argparse.Namespace) -> None:
     """Run or continue a training."""
     torch.set_num_threads(options.threads)
@@ -237,6 +264,7 @@ def train(options: argparse.Namespace) -> None:
     poses, held_out = load_poses(options.data)
     phenotypes = sample_phenotypes(body, _PHENOTYPES, np.random.default_rng(options.seed))
     people = held_out_people(held_out, skeleton, body, 1000)
+    observed = None if options.observed is None else read_observed(options.observed)
     training = Training(
         options.output, options.width, options.depth, options.seed, options.initial
     )
@@ -248,11 +276,14 @@ def train(options: argparse.Namespace) -> None:
         if bodies is None or per_chunk >= _LOOKS * (len(bodies) // _BATCH):
             rng = np.random.default_rng([options.seed, step])
             bodies, per_chunk = _people(poses, phenotypes, skeleton, rng), 0
-        rows = torch.as_tensor(rng.choice(len(bodies), _BATCH, replace=False))
+        simulated = _BATCH - (_OBSERVED if observed is not None else 0)
+        rows = torch.as_tensor(rng.choice(len(bodies), simulated, replace=False))
         batch = bodies[rows]
-        view = make_view(*observe(batch, rng, exact=rng.random() < 0.05))
+        seen = observe(batch, rng, exact=rng.random() < 0.05)
+        if observed is not None:
+            batch, seen = _with_observed(batch, seen, observed, rng)
         loss = training.update(
-            view, batch, skeleton, options.rate * _schedule(step, options.steps)
+            make_view(*seen), batch, skeleton, options.rate * _schedule(step, options.steps)
         )
         per_chunk += 1
         if training.step % 1000 == 0 or training.step == options.steps:
@@ -277,7 +308,10 @@ def main() -> None:
     parser.add_argument('--width', type=int, default=512)
     parser.add_argument('--depth', type=int, default=6)
     parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--initial', type=Path, help='weights to start from, and to average with')
+    parser.add_argument('--initial', type=Path, help='weights to start from, of the same width')
+    parser.add_argument(
+        '--observed', type=Path, help='folder of training.observe_pictures: half of each batch'
+    )
     parser.add_argument('--seed', type=int, default=0)
     try:
         train(parser.parse_args())

@@ -19,7 +19,7 @@ from anny_ros.inference.stopwatch import Stopwatch
 from anny_ros.keypoints.lifter import Lifted, LIFTED_JOINTS, Lifter
 from anny_ros.keypoints.movenet import KeypointDetections, KeypointDetector
 from anny_ros.keypoints.refine import Refined, Refiner
-from anny_ros.keypoints.view import make_view, View
+from anny_ros.keypoints.view import box_tops, make_view, View
 from anny_ros.parameters import Parameters
 from anny_ros.types import Camera, Detections, FloatArray, Frame
 import numpy as np
@@ -98,7 +98,8 @@ class LiteEstimator(Estimator):
                 frame.stamp, camera, len(self.body.joint_names), FEATURE_SIZE
             )
             return replace(nobody, candidates=candidates, timings_ms=watch.laps_ms)
-        view = make_view(_rays(found.keypoints, camera), torch.as_tensor(trusted))
+        top = box_tops(found.bbox, camera.K)
+        view = make_view(_rays(found.keypoints, camera), torch.as_tensor(trusted), top)
         lifted = self._lifter(view)
         watch.lap('lift')
         refined = self._refiner(lifted, view)

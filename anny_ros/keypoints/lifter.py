@@ -183,7 +183,7 @@ def mirror_features(features: Tensor) -> Tensor:
     confidences, tail = rest[:, :17], rest[:, 17:]
     order = list(MIRRORED_KEYPOINTS)
     flip = features.new_tensor([-1.0, 1.0])
-    tail = tail * features.new_tensor([-1.0, 1.0, 1.0, -1.0, 1.0])
+    tail = tail * features.new_tensor([-1.0, 1.0, 1.0, -1.0, 1.0, 1.0, 1.0])
     return torch.cat([(xy[:, order] * flip).flatten(1), confidences[:, order], tail], 1)
 
 

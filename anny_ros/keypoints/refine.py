@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from anny_ros.body.skeleton import PosedSkeleton, Skeleton
 from anny_ros.keypoints.lifter import Lifted
+from anny_ros.keypoints.reported import ReportedPoints
 from anny_ros.keypoints.view import NUM_KEYPOINTS, View
 import torch
 from torch import Tensor
@@ -145,6 +146,7 @@ class Refiner:
         self._moves_point = ancestors[:, skeleton.point_joint]  # (J, P)
         self._parents = torch.tensor([max(p, 0) for p in skeleton.parents])
         self._sums = skeleton.point_sums[:NUM_KEYPOINTS].float()
+        self._reported = ReportedPoints(skeleton.joint_names)
 
     @torch.inference_mode()
     def __call__(self, lifted: Lifted, view: View) -> Refined:
@@ -233,7 +235,8 @@ class Refiner:
     ) -> tuple[Tensor, Tensor]:
         """Of the keypoints alone: (N, M, M) and (N, M) with M = 3 J + 9."""
         w = self.weights
-        points = posed.landmarks[:, :NUM_KEYPOINTS] + state.translation[:, None]
+        # Their offset from the body's own points hardly depends on the unknowns.
+        points = self._reported(posed) + state.translation[:, None]
         z = points[..., 2:].clamp_min(_NEAREST)
         xy = points[..., :2] / z  # (N, 17, 2)
         by_place = torch.eye(3) * depth[:, None, None, None]

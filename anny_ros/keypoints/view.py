@@ -10,16 +10,23 @@ extent becomes 1: the lifter never sees a focal length, a picture size or a dist
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 import torch
 from torch import Tensor
 
 NUM_KEYPOINTS = 17
-NUM_FEATURES = NUM_KEYPOINTS * 3 + 5
+NUM_FEATURES = NUM_KEYPOINTS * 3 + 7
 _SMALLEST_EXTENT = 1e-4
 # An adult 14 m away. Farther than that perspective tells nothing, and the lifter must not guess
 # the size of a body from how far away training's people could be.
 _FAR_EXTENT = 0.12
+# Of heads above the middle, in extents; of somebody whose legs are not seen.
+_HIGHEST = 2.0
+# A box that begins this near the picture's upper edge, over its height, may be cut by it.
+_NEAR_EDGE = 0.02
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,28 @@ def _box(xy: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
     return (low + high) / 2, (high - low).amax(-1).clamp_min(_SMALLEST_EXTENT)
 
 
-def make_view(rays: Tensor, confidences: Tensor) -> View:
+def box_tops(boxes: NDArray[np.floating[Any]], K: NDArray[np.floating[Any]]) -> Tensor:
+    """
+    Take the upper edges of people's boxes, unless the picture's edge cuts them.
+
+    Parameters
+    ----------
+    boxes : ndarray, (N, 4), pixels
+        x0, y0, x1, y1 as the 2D network has them, not clipped.
+    K : ndarray, (3, 3) or (N, 3, 3)
+
+    Returns
+    -------
+    Tensor, (N,)
+        Tangents y / z; NaN where the edge is not known.
+
+    """
+    cut = boxes[:, 1] < _NEAR_EDGE * (boxes[:, 3] - boxes[:, 1])
+    tangents = (boxes[:, 1] - K[..., 1, 2]) / K[..., 1, 1]
+    return torch.as_tensor(np.where(cut, np.nan, tangents), dtype=torch.float32)
+
+
+def make_view(rays: Tensor, confidences: Tensor, top: Tensor) -> View:
     """
     Normalise people's keypoints.
 
@@ -96,6 +124,9 @@ def make_view(rays: Tensor, confidences: Tensor) -> View:
         Tangents x / z, y / z of COCO keypoints in the optical frame.
     confidences : Tensor, (N, 17)
         0..1; 0 marks a keypoint that was not seen. Everybody needs at least one seen keypoint.
+    top : Tensor, (N,)
+        Tangent y / z of the upper edge of the person's box; NaN where it is not known. How high
+        the head is above the eyes is what tells children from adults.
 
     Returns
     -------
@@ -108,6 +139,9 @@ def make_view(rays: Tensor, confidences: Tensor) -> View:
     turned = torch.nn.functional.pad(rays, (0, 1), value=1.0) @ R.transpose(1, 2)
     xy = turned[..., :2] / turned[..., 2:].clamp_min(0.05)
     middle, extent = _box(xy, seen)
+    above = torch.stack([centre[:, 0], top, torch.ones_like(top)], 1)
+    above = (R @ above[..., None])[..., 0]
+    crown = (above[:, 1] / above[:, 2].clamp_min(0.05) - middle[:, 1]) / extent
     normalised = (xy - middle[:, None]) / extent[:, None, None] * seen[..., None]
     features = torch.cat(
         [
@@ -116,6 +150,8 @@ def make_view(rays: Tensor, confidences: Tensor) -> View:
             centre,
             extent.clamp_min(_FAR_EXTENT).log()[:, None],
             middle / extent[:, None],
+            torch.nan_to_num(crown).clamp(-_HIGHEST, _HIGHEST)[:, None],
+            (~crown.isnan())[:, None].float(),
         ],
         1,
     )  # (N, NUM_FEATURES)

@@ -6,6 +6,7 @@ from anny_ros.body import BodyModel
 from anny_ros.body.skeleton import Skeleton
 from anny_ros.keypoints.lifter import Lifted, LIFTED_JOINTS
 from anny_ros.keypoints.refine import Refiner, rotations_from_rotvec
+from anny_ros.keypoints.reported import ReportedPoints
 from anny_ros.keypoints.view import make_view
 import numpy as np
 import pytest
@@ -30,9 +31,15 @@ def make_people(skeleton, num_people=3, seed=0, turn=0.15):
     E = rotations_from_rotvec(0.3 * noise(num_people, len(LIFTED_JOINTS), 3))
     E[:, 0] = _FACING
     phenotype = torch.full((num_people, 6), 0.5)
-    landmarks = skeleton.pose(skeleton.rest(phenotype), E).landmarks
-    points = landmarks[:, :17] + torch.tensor([0.0, 0.0, 3.0])
-    view = make_view(points[..., :2] / points[..., 2:], torch.full((num_people, 17), 0.9))
+    posed = skeleton.pose(skeleton.rest(phenotype), E)
+    away = torch.tensor([0.0, 0.0, 3.0])
+    points = posed.landmarks[:, :17] + away
+    shown = ReportedPoints(skeleton.joint_names)(posed) + away
+    view = make_view(
+        shown[..., :2] / shown[..., 2:],
+        torch.full((num_people, 17), 0.9),
+        torch.full((num_people,), float('nan')),
+    )
     turned = E.clone()
     turned[:, 0] = view.R_view_camera @ E[:, 0]
     truth = points @ view.R_view_camera.transpose(1, 2)
@@ -50,8 +57,10 @@ def make_people(skeleton, num_people=3, seed=0, turn=0.15):
     return view, guess, truth
 
 
-def reprojection(refined, view):
-    xy = refined.landmarks[:, :17, :2] / refined.landmarks[:, :17, 2:]
+def reprojection(skeleton, refined, view):
+    posed = skeleton.pose(skeleton.rest(refined.phenotype), refined.rotations)
+    shown = ReportedPoints(skeleton.joint_names)(posed) + refined.translation[:, None]
+    xy = shown[..., :2] / shown[..., 2:]
     return float(((xy - view.points).norm(dim=-1) / view.extent[:, None]).mean())
 
 
@@ -59,7 +68,7 @@ def test_bodies_come_onto_their_keypoints_and_nearer_to_the_truth(skeleton):
     view, guess, truth = make_people(skeleton)
     before = Refiner(skeleton, iterations=0)(guess, view)
     after = Refiner(skeleton)(guess, view)
-    assert reprojection(after, view) < 0.3 * reprojection(before, view)
+    assert reprojection(skeleton, after, view) < 0.3 * reprojection(skeleton, before, view)
 
     def error(refined):
         joints = refined.landmarks[:, :17]

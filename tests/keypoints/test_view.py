@@ -1,6 +1,6 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
-from anny_ros.keypoints.view import make_view, NUM_FEATURES, rotation_to_forward
+from anny_ros.keypoints.view import box_tops, make_view, NUM_FEATURES, rotation_to_forward
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
@@ -14,7 +14,8 @@ def make_rays(seed=0, num_people=3):
     rays = rng.normal(scale=0.1, size=(num_people, 17, 2)) + rng.normal(
         scale=0.5, size=(num_people, 1, 2)
     )
-    return torch.as_tensor(rays, dtype=torch.float32), torch.full((num_people, 17), 0.5)
+    rays = torch.as_tensor(rays, dtype=torch.float32)
+    return rays, torch.full((num_people, 17), 0.5), rays[..., 1].amin(1) - 0.05
 
 
 @settings(max_examples=50, deadline=None)
@@ -32,9 +33,9 @@ def test_rotation_takes_the_ray_forward_by_the_shortest_way(x, y):
 
 
 def test_features_have_unit_extent_and_ignore_missing_keypoints():
-    rays, confidences = make_rays()
+    rays, confidences, top = make_rays()
     confidences[:, 9] = 0.0
-    view = make_view(rays, confidences)
+    view = make_view(rays, confidences, top)
     assert view.features.shape == (3, NUM_FEATURES)
     xy = view.features[:, :34].view(3, 17, 2)
     seen = confidences[0] > 0
@@ -42,20 +43,41 @@ def test_features_have_unit_extent_and_ignore_missing_keypoints():
     np.testing.assert_allclose(extent, 1.0, atol=1e-4)
     assert (xy[:, 9] == 0).all()
     rays[:, 9] += 10.0  # a keypoint that was not seen must not matter
-    np.testing.assert_array_equal(make_view(rays, confidences).features, view.features)
+    np.testing.assert_array_equal(make_view(rays, confidences, top).features, view.features)
 
 
 def test_points_are_the_rays_turned():
-    rays, confidences = make_rays()
-    view = make_view(rays, confidences)
+    rays, confidences, top = make_rays()
+    view = make_view(rays, confidences, top)
     back = torch.nn.functional.pad(view.points, (0, 1), value=1.0) @ view.R_view_camera
     np.testing.assert_allclose(back[..., :2] / back[..., 2:], rays, atol=1e-5)
 
 
 def test_people_do_not_influence_each_other():
-    rays, confidences = make_rays()
-    together = make_view(rays, confidences).features
+    rays, confidences, top = make_rays()
+    together = make_view(rays, confidences, top).features
     alone = torch.cat(
-        [make_view(r[None], c[None]).features for r, c in zip(rays, confidences, strict=True)]
+        [
+            make_view(r[None], c[None], t[None]).features
+            for r, c, t in zip(rays, confidences, top, strict=True)
+        ]
     )
     np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_the_top_is_seen_over_the_extent_and_may_be_unknown():
+    # Somebody in the middle of the picture, 0.4 tall; the box's edge is 0.05 above them.
+    rays, confidences = torch.zeros(2, 17, 2), torch.ones(2, 17)
+    rays[:, :, 1] = torch.linspace(-0.2, 0.2, 17)
+    view = make_view(rays, confidences, torch.tensor([-0.25, float('nan')]))
+    np.testing.assert_allclose(view.features[:, -2:], [[-0.25 / 0.4, 1.0], [0.0, 0.0]], atol=1e-6)
+    assert torch.isfinite(view.features).all()
+
+
+def test_tops_of_boxes_are_unknown_at_the_upper_edge_of_the_picture():
+    K = np.array([[500.0, 0, 320], [0, 400, 240], [0, 0, 1]])
+    boxes = np.array([[10, 40, 60, 240], [10, 3, 60, 240], [10, -20, 60, 240]], np.float32)
+    one = box_tops(boxes, K)
+    np.testing.assert_allclose(one[0], -0.5)
+    assert one[1:].isnan().all()
+    np.testing.assert_array_equal(box_tops(boxes, np.stack([K] * 3)), one)

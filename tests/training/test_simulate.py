@@ -54,16 +54,34 @@ def test_keypoints_are_those_of_the_rotations(people):
 
 def test_exact_observations_are_the_projection(people):
     placed, _ = people
-    rays, confidences = observe(placed, np.random.default_rng(0), exact=True)
-    truth = placed.keypoints[..., :2] / placed.keypoints[..., 2:]
+    rays, confidences, top = observe(placed, np.random.default_rng(0), exact=True)
+    truth = placed.reported[..., :2] / placed.reported[..., 2:]
     np.testing.assert_allclose(rays, truth, rtol=1e-4, atol=1e-5)
     assert (confidences > 0).all()
+    np.testing.assert_array_equal(top, placed.top)
+    # Nobody's keypoints are above their own top but for where they are reported.
+    body = placed.keypoints[..., 1] / placed.keypoints[..., 2]
+    assert (top <= body.amin(1) + 1e-6).all()
+
+
+def test_the_top_of_most_boxes_is_reported_near_the_truth(people):
+    placed, _ = people
+    _, _, top = observe(placed, np.random.default_rng(0))
+    known = ~top.isnan()
+    assert 0.5 < known.float().mean() < 0.85
+    out = placed.top.numpy() < -placed.half_view[:, 1]
+    assert not known.numpy()[out].any()
+    rays = placed.reported[..., :2] / placed.reported[..., 2:]
+    extent = (rays.amax(1) - rays.amin(1)).amax(-1)
+    error = ((top - placed.top) / extent).abs()[known]
+    assert 0.005 < error.median() < 0.02
+    assert error.max() > 0.05
 
 
 def test_confident_keypoints_are_nearer(people):
     placed, _ = people
-    rays, confidences = observe(placed, np.random.default_rng(0))
-    truth = placed.keypoints[..., :2] / placed.keypoints[..., 2:]
+    rays, confidences, _ = observe(placed, np.random.default_rng(0))
+    truth = placed.reported[..., :2] / placed.reported[..., 2:]
     extent = (truth.amax(1) - truth.amin(1)).amax(-1)
     error = (rays - truth).norm(dim=-1) / extent[:, None]
     sure, unsure = confidences > 0.5, (confidences > 0) & (confidences < 0.25)
@@ -112,12 +130,12 @@ def test_joints_beyond_an_edge_are_reported_inside_of_it_or_not_at_all():
 def test_small_people_are_seen_worse(people):
     placed, _ = people
     assert (placed.size_px >= 40).all()
-    truth = placed.keypoints[..., :2] / placed.keypoints[..., 2:]
+    truth = placed.reported[..., :2] / placed.reported[..., 2:]
     extent = (truth.amax(1) - truth.amin(1)).amax(-1)
     medians = []
     for size in (45.0, 90.0, 250.0):
         shown = replace(placed, size_px=np.full(len(placed), size))
-        rays, confidences = observe(shown, np.random.default_rng(0))
+        rays, confidences, _ = observe(shown, np.random.default_rng(0))
         error = (rays - truth).norm(dim=-1) / extent[:, None]
         medians.append(float(error[confidences > 0].median()))
     assert medians[0] > 1.5 * medians[1] > 1.8 * medians[2]

@@ -1,0 +1,38 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+from anny_ros.body import BodyModel
+from anny_ros.body.skeleton import Skeleton
+from anny_ros.keypoints.lifter import LIFTED_JOINTS
+from anny_ros.keypoints.refine import rotations_from_rotvec
+from anny_ros.keypoints.reported import OFFSETS
+import numpy as np
+import torch
+
+from training.fit_reported_points import fit, solve
+from training.observe_pictures import Observed
+from training.poses import PoseData, sample_phenotypes, sample_rotations
+from training.simulate import place
+
+
+def test_offsets_that_made_the_looks_are_found_again():
+    rng = np.random.default_rng(0)
+    body = BodyModel.load()
+    turns = torch.as_tensor(rng.normal(scale=0.2, size=(200, 28, 3)), dtype=torch.float32)
+    turns[:, 0] = 0.0
+    poses = PoseData(rotations_from_rotvec(turns), np.arange(200), np.full(200, 1 / 200))
+    skeleton = Skeleton(body.asset, LIFTED_JOINTS)
+    E = sample_rotations(poses, 600, rng, augment=True)
+    people = place(skeleton, E, sample_phenotypes(body, 600, rng), rng)
+    rays = people.reported[..., :2] / people.reported[..., 2:]
+    looks = Observed(people, rays, torch.full((len(people), 17), 0.8), people.top)
+    for (_, _, truth), (_, _, found) in zip(OFFSETS, fit(looks, skeleton), strict=True):
+        np.testing.assert_allclose(found.offset, truth, atol=2e-3)
+        assert found.after < 0.2 * found.before + 1e-3
+
+
+def test_outliers_do_not_pull():
+    rng = np.random.default_rng(1)
+    A = rng.normal(size=(400, 2, 3))
+    b = A @ np.array([0.02, -0.01, 0.05]) + rng.normal(scale=0.005, size=(400, 2))
+    b[:60] += 1.0
+    np.testing.assert_allclose(solve(A, b).offset, [0.02, -0.01, 0.05], atol=2e-3)

@@ -1,0 +1,265 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""
+Look at rendered people with the 2D network: what it reports, beside the truth, for the lifter.
+
+    python -m training.observe_pictures DATA --output out/observed --count 12000
+
+A shard (100 pictures) is an npz with a row a person and look: ``keypoints`` (N, 17, 2) and ``box``
+(N, 4), pixels, and ``confidences`` (N, 17) as reported; ``K`` (N, 3, 3), ``rotations``
+(N, 28, 3, 3), ``phenotype`` (N, 6), ``points`` (N, 17, 3), metres, ``true_box`` (N, 4) and
+``size_px`` (N,), pixels, as drawn. Everybody is looked at twice:
+as in a first picture, and as somebody whom the tracker expects. Poses are of the clips that the
+lifter is trained on. Shards that are there are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+import multiprocessing
+from pathlib import Path
+import sys
+from typing import Any
+
+from anny_ros.body import BodyModel
+from anny_ros.errors import AnnyError, InputError
+from anny_ros.inference.lite import LEAST_CONFIDENCE
+from anny_ros.keypoints.lifter import LIFTED_JOINTS, mirror_rotations, MIRRORED_KEYPOINTS
+from anny_ros.keypoints.movenet import KeypointDetections, KeypointDetector
+from anny_ros.keypoints.view import box_tops
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from training.evaluation.people import affinity, Estimates, match, sizes
+from training.evaluation.sets import restricted
+from training.pictures.base_mesh import DEFAULT_PATH, load_base_mesh
+from training.pictures.labels import Labels
+from training.pictures.render import iterate, SHARD
+from training.pictures.scene import Picture, Studio
+from training.poses import load_poses
+from training.simulate import People
+
+_SCORE = 0.2  # the node's threshold
+# Somebody of whom less is there to see teaches nothing about what is reported of them.
+_LEAST_SHARE, _LEAST_PX = 0.25, 30.0
+# A tracker's prediction is off by about this share of the box.
+_EXPECTED_ERROR = 0.05
+
+
+@dataclass(frozen=True)
+class Observed:
+    """
+    Looks of the 2D network at N people.
+
+    Parameters
+    ----------
+    people : People
+        The truth.
+    rays : Tensor, (N, 17, 2)
+        Where keypoints were reported, as tangents x / z, y / z.
+    confidences : Tensor, (N, 17)
+        0 where a keypoint counts as missing.
+    top : Tensor, (N,)
+        Upper edge of the box, as a tangent y / z; NaN where it is not known.
+
+    """
+
+    people: People
+    rays: Tensor
+    confidences: Tensor
+    top: Tensor
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+    def __getitem__(self, rows: Tensor) -> Observed:
+        return Observed(self.people[rows], self.rays[rows], self.confidences[rows], self.top[rows])
+
+    def mirrored(self) -> Observed:
+        """Mirror everybody left to right."""
+        flip, order = torch.tensor([-1.0, 1.0, 1.0]), list(MIRRORED_KEYPOINTS)
+        people = replace(
+            self.people,
+            rotations=mirror_rotations(self.people.rotations),
+            keypoints=self.people.keypoints[:, order] * flip,
+            reported=self.people.reported[:, order] * flip,
+        )
+        return Observed(
+            people, self.rays[:, order] * flip[:2], self.confidences[:, order], self.top
+        )
+
+
+def joined(parts: Sequence[Observed]) -> Observed:
+    """Put looks one behind the other."""
+    people = [part.people for part in parts]
+    together: dict[str, Any] = {}
+    for field in fields(People):
+        values = [getattr(one, field.name) for one in people]
+        is_tensor = isinstance(values[0], Tensor)
+        together[field.name] = torch.cat(values) if is_tensor else np.concatenate(values)
+    return Observed(
+        People(**together),
+        torch.cat([part.rays for part in parts]),
+        torch.cat([part.confidences for part in parts]),
+        torch.cat([part.top for part in parts]),
+    )
+
+
+def read_observed(folder: Path) -> Observed:
+    """
+    Read all shards of a folder.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+
+    """
+    paths = sorted(folder.glob('observed_*.npz'))
+    if not paths:
+        raise InputError(f'{folder} holds no looks; make them by training.observe_pictures')
+    shards = []
+    for path in paths:
+        with np.load(path, allow_pickle=False) as arrays:
+            shards.append({name: arrays[name] for name in arrays.files})
+    rows = {name: np.concatenate([s[name] for s in shards]) for name in shards[0]}
+    K = rows['K'].astype(np.float64)
+    focal = np.stack([K[:, 0, 0], K[:, 1, 1]], -1)[:, None]
+    rays = torch.as_tensor((rows['keypoints'] - K[:, None, :2, 2]) / focal, dtype=torch.float32)
+    points = torch.as_tensor(rows['points'])
+    trusted = np.where(rows['confidences'] < LEAST_CONFIDENCE, 0.0, rows['confidences'])
+    people = People(
+        torch.as_tensor(rows['rotations']),
+        torch.as_tensor(rows['phenotype']),
+        points,
+        np.full((len(K), 2), np.inf),
+        rows['size_px'],
+        torch.cat([rays * points[..., 2:], points[..., 2:]], -1),
+        torch.as_tensor((rows['true_box'][:, 1] - K[:, 1, 2]) / K[:, 1, 1]).float(),
+    )
+    trusted = torch.as_tensor(trusted, dtype=torch.float32)
+    return Observed(people, rays, trusted, box_tops(rows['box'], K))
+
+
+def look(
+    detector: KeypointDetector, picture: Picture, rng: np.random.Generator, expected: bool
+) -> tuple[KeypointDetections, NDArray[np.int64]]:
+    """Find people; returns what was reported and the row of it for each label, -1 for none."""
+    labels = picture.labels
+    boxes = None
+    if expected:
+        box = labels.bbox.astype(np.float64)
+        boxes = box + _EXPECTED_ERROR * sizes(box)[:, None] * rng.normal(size=box.shape)
+    found = detector(picture.rgb, _SCORE, regions=boxes)
+    count = len(found.score)
+    unsaid = np.full((count, 17, 3), np.nan)
+    estimates = Estimates(
+        found.bbox, found.keypoints, unsaid, unsaid[:, 0], np.full(count, np.nan)
+    )
+    rows, _ = match(labels, estimates)
+    # By their boxes alone people who hide each other are mistaken for one another.
+    near = affinity(labels, replace(estimates, bbox=np.zeros((count, 4))))
+    seen = np.minimum(labels.visible_share, labels.inside_share) >= _LEAST_SHARE
+    good = seen & (sizes(labels.bbox) >= _LEAST_PX) & (labels.keypoints_3d[..., 2] > 0.1).all(1)
+    good &= rows >= 0
+    good[good] &= near[np.flatnonzero(good), rows[good]] > 0
+    return found, np.where(good, rows, -1)
+
+
+def _rows_of(
+    body: BodyModel, picture: Picture, found: KeypointDetections, rows: NDArray[np.int64]
+) -> dict[str, NDArray[Any]]:
+    who = np.flatnonzero(rows >= 0)
+    lifted = [body.joint_index(name) for name in LIFTED_JOINTS]
+    labels: Labels = picture.labels[who]
+    return {
+        'keypoints': found.keypoints[rows[who]].astype(np.float32),
+        'confidences': found.confidences[rows[who]].astype(np.float32),
+        'box': found.bbox[rows[who]].astype(np.float32),
+        'true_box': labels.bbox,
+        'K': np.repeat(picture.camera.K[None].astype(np.float32), len(who), axis=0),
+        'rotations': labels.rotations[:, lifted],
+        'phenotype': labels.phenotype,
+        'points': labels.keypoints_3d.astype(np.float32),
+        'size_px': sizes(labels.bbox),
+    }
+
+
+@lru_cache(maxsize=1)
+def _opened(
+    data: Path, backgrounds: Path | None, base_mesh: Path
+) -> tuple[Studio, KeypointDetector]:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    studio = Studio.open(data, 'train', backgrounds, base_mesh)
+    clips = np.intersect1d(studio.motions.clips, np.unique(load_poses(data)[0].clip))
+    studio = replace(studio, motions=restricted(studio.motions, clips))
+    return studio, KeypointDetector(threads=1)
+
+
+def _observe_shard(
+    opening: tuple[Path, Path | None, Path], path: Path, seed: int, shard: int
+) -> int:
+    studio, detector = _opened(*opening)
+    rng = np.random.default_rng([seed, shard, 1])
+    looks = []
+    for picture in iterate(studio, seed, shard, SHARD):
+        for expected in (False, True):
+            looks.append(_rows_of(studio.body, picture, *look(detector, picture, rng, expected)))
+    rows = {name: np.concatenate([look[name] for look in looks]) for name in looks[0]}
+    part = path.with_suffix('.part')
+    with part.open('wb') as file:
+        np.savez(file, **rows)
+    part.replace(path)
+    return len(rows['size_px'])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('data', type=Path, help='folder of the data pack')
+    parser.add_argument('--output', type=Path, default=Path('out/observed'))
+    parser.add_argument('--count', type=int, default=12000, help='pictures')
+    parser.add_argument('--seed', type=int, default=5)
+    parser.add_argument('--workers', type=int, default=1)
+    parser.add_argument('--backgrounds', type=Path, help='folder of pictures for surroundings')
+    parser.add_argument('--base-mesh', type=Path, default=DEFAULT_PATH)
+    options = parser.parse_args(arguments)
+    opening = (options.data, options.backgrounds, options.base_mesh)
+    paths = [
+        (k, options.output / f'observed_{options.seed}_{k:05d}.npz')
+        for k in range(-(-options.count // SHARD))
+    ]
+    missing = [(k, path) for k, path in paths if not path.is_file()]
+    try:
+        load_base_mesh(options.base_mesh)
+        options.output.mkdir(parents=True, exist_ok=True)
+        context = multiprocessing.get_context('spawn')
+        with ProcessPoolExecutor(options.workers, mp_context=context) as workers:
+            jobs = [
+                workers.submit(_observe_shard, opening, path, options.seed, k)
+                for k, path in missing
+            ]
+            people = 0
+            with tqdm(jobs, unit=f' x {SHARD} pictures') as bar:
+                for job in bar:
+                    people += job.result()
+                    bar.set_postfix(looks=people)
+    except AnnyError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
