@@ -36,14 +36,19 @@ from training.evaluate_lifter import evaluate_network, held_out_people
 from training.observe_pictures import joined, Observed, read_observed
 from training.poses import load_poses, PoseData, sample_phenotypes, sample_rotations
 from training.simulate import observe, People, place
+from training.transplant import MeasuredErrors
 
 _BATCH = 512
 _CHUNK = 16384  # bodies made at a time
 _LOOKS = 2  # times each body is observed anew
 _PHENOTYPES = 100_000
-# Of a batch; each is moved a little besides, so that none is learnt by heart.
-_OBSERVED = 256
-_SHAKEN = 0.004
+# Of a batch: looks at rendered people, each moved a little so that none is learnt by heart, and
+# simulated people with the errors of such looks. Of the others some are seen exactly.
+_OBSERVED, _SHAKEN = 96, 0.006
+_TRANSPLANTED = 224
+_EXACT = 0.05
+# Statures come up as often as they do among people to the power of 1 less this.
+_EVENED = 0.5
 _WARM_UP = 100
 _AVERAGE = 0.9985
 _SAVE_SECONDS = 300.0
@@ -53,10 +58,14 @@ _LIMBS = list(range(5, 17))
 
 
 def _people(
-    poses: PoseData, phenotypes: Tensor, skeleton: Skeleton, rng: np.random.Generator
+    poses: PoseData,
+    phenotypes: Tensor,
+    share: np.ndarray[Any, np.dtype[np.float64]],
+    skeleton: Skeleton,
+    rng: np.random.Generator,
 ) -> People:
     E = sample_rotations(poses, _CHUNK, rng, augment=True)
-    rows = torch.as_tensor(rng.integers(len(phenotypes), size=_CHUNK))
+    rows = torch.as_tensor(rng.choice(len(phenotypes), _CHUNK, p=share))
     return place(skeleton, E, phenotypes[rows], rng)
 
 
@@ -237,22 +246,54 @@ class Training:
         plt.close(figure)
 
 
-def _with_observed(
-    batch: People,
-    seen: tuple[Tensor, Tensor, Tensor],
-    observed: Observed,
-    rng: np.random.Generator,
-) -> tuple[People, tuple[Tensor, Tensor, Tensor]]:
-    """Add looks at rendered people, half of them mirrored, in an order that mixes both."""
-    some = observed[torch.as_tensor(rng.choice(len(observed), _OBSERVED, replace=False))]
-    half = torch.arange(_OBSERVED // 2)
-    some = joined([some[half], some[half + len(half)].mirrored()])
-    extent = (some.rays.amax(1) - some.rays.amin(1)).amax(-1)
-    shake = torch.as_tensor(rng.normal(size=some.rays.shape), dtype=torch.float32)
-    some = replace(some, rays=some.rays + _SHAKEN * extent[:, None, None] * shake)
-    order = torch.as_tensor(rng.permutation(_BATCH))
-    both = joined([Observed(batch, *seen), some])[order]
-    return both.people, (both.rays, both.confidences, both.top)
+class Batches:
+    """
+    What training looks at: simulated people, and with looks at rendered ones those too.
+
+    Parameters
+    ----------
+    looks : Observed or None
+    skeleton : Skeleton
+    body : BodyModel
+
+    """
+
+    def __init__(self, looks: Observed | None, skeleton: Skeleton, body: BodyModel) -> None:
+        self.looks = looks
+        self.errors = None if looks is None else MeasuredErrors(looks, skeleton)
+        self.num_simulated = _BATCH if looks is None else _BATCH - _OBSERVED
+        self.share = None if looks is None else _evened(body, looks.people.phenotype)
+
+    def draw(self, bodies: People, rng: np.random.Generator) -> tuple[People, View]:
+        """Draw a batch, in an order that mixes its parts."""
+        rows = torch.as_tensor(rng.choice(len(bodies), self.num_simulated, replace=False))
+        if self.looks is None or self.errors is None:
+            people = bodies[rows]
+            return people, make_view(*observe(people, rng, exact=rng.random() < _EXACT))
+        few, many = bodies[rows[:_TRANSPLANTED]], bodies[rows[_TRANSPLANTED:]]
+        chosen = rng.choice(len(self.looks), _OBSERVED, replace=False, p=self.share)
+        looks = self.looks[torch.as_tensor(chosen)]
+        half = torch.arange(_OBSERVED // 2)
+        looks = joined([looks[half], looks[half + len(half)].mirrored()])
+        extent = (looks.rays.amax(1) - looks.rays.amin(1)).amax(-1)
+        shake = torch.as_tensor(rng.normal(size=looks.rays.shape), dtype=torch.float32)
+        looks = replace(looks, rays=looks.rays + _SHAKEN * extent[:, None, None] * shake)
+        parts = [
+            Observed(few, *self.errors.observe(few, rng)),
+            Observed(many, *observe(many, rng, exact=rng.random() < _EXACT)),
+            looks,
+        ]
+        mixed = joined(parts)[torch.as_tensor(rng.permutation(_BATCH))]
+        return mixed.people, make_view(mixed.rays, mixed.confidences, mixed.top)
+
+
+def _evened(body: BodyModel, phenotypes: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Probabilities (N,) to draw people by, so that small ones come up more than they are."""
+    stature = body.stature(phenotypes.numpy())
+    counts, edges = np.histogram(stature, bins=np.arange(0.4, 2.3, 0.1))
+    bins = np.clip(np.digitize(stature, edges) - 1, 0, len(counts) - 1)
+    weight = np.maximum(counts[bins], 1.0) ** -_EVENED
+    return np.asarray(weight / weight.sum())
 
 
 def train(options: argparse.Namespace) -> None:
@@ -264,7 +305,9 @@ def train(options: argparse.Namespace) -> None:
     poses, held_out = load_poses(options.data)
     phenotypes = sample_phenotypes(body, _PHENOTYPES, np.random.default_rng(options.seed))
     people = held_out_people(held_out, skeleton, body, 1000)
-    observed = None if options.observed is None else read_observed(options.observed)
+    looks = None if options.observed is None else read_observed(options.observed)
+    batches = Batches(looks, skeleton, body)
+    share = _evened(body, phenotypes)
     training = Training(
         options.output, options.width, options.depth, options.seed, options.initial
     )
@@ -275,16 +318,10 @@ def train(options: argparse.Namespace) -> None:
     for step in bar:
         if bodies is None or per_chunk >= _LOOKS * (len(bodies) // _BATCH):
             rng = np.random.default_rng([options.seed, step])
-            bodies, per_chunk = _people(poses, phenotypes, skeleton, rng), 0
-        simulated = _BATCH - (_OBSERVED if observed is not None else 0)
-        rows = torch.as_tensor(rng.choice(len(bodies), simulated, replace=False))
-        batch = bodies[rows]
-        seen = observe(batch, rng, exact=rng.random() < 0.05)
-        if observed is not None:
-            batch, seen = _with_observed(batch, seen, observed, rng)
-        loss = training.update(
-            make_view(*seen), batch, skeleton, options.rate * _schedule(step, options.steps)
-        )
+            bodies, per_chunk = _people(poses, phenotypes, share, skeleton, rng), 0
+        batch, view = batches.draw(bodies, rng)
+        rate = options.rate * _schedule(step, options.steps)
+        loss = training.update(view, batch, skeleton, rate)
         per_chunk += 1
         if training.step % 1000 == 0 or training.step == options.steps:
             figures = {'step': float(training.step), 'loss': loss}
@@ -310,7 +347,7 @@ def main() -> None:
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--initial', type=Path, help='weights to start from, of the same width')
     parser.add_argument(
-        '--observed', type=Path, help='folder of training.observe_pictures: half of each batch'
+        '--observed', type=Path, help='folder of training.observe_pictures: a part of each batch'
     )
     parser.add_argument('--seed', type=int, default=0)
     try:

@@ -1,0 +1,98 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+from anny_ros.body import BodyModel
+from anny_ros.body.skeleton import Skeleton
+from anny_ros.keypoints.lifter import LIFTED_JOINTS
+from anny_ros.keypoints.refine import rotations_from_rotvec
+import numpy as np
+import pytest
+import torch
+
+from training.observe_pictures import Observed
+from training.poses import PoseData, sample_phenotypes, sample_rotations
+from training.simulate import place
+from training.transplant import heading, MeasuredErrors
+
+
+@pytest.fixture(scope='module')
+def skeleton():
+    return Skeleton(BodyModel.load().asset, LIFTED_JOINTS)
+
+
+@pytest.fixture(scope='module')
+def people(skeleton):
+    rng = np.random.default_rng(0)
+    body = BodyModel.load()
+    turns = torch.as_tensor(rng.normal(scale=0.2, size=(200, 28, 3)), dtype=torch.float32)
+    turns[:, 0] = 0.0
+    poses = PoseData(rotations_from_rotvec(turns), np.arange(200), np.full(200, 1 / 200))
+    E = sample_rotations(poses, 900, rng, augment=True)
+    return place(skeleton, E, sample_phenotypes(body, 900, rng), rng)
+
+
+def looks_at(people, change=lambda rays, extent: rays):
+    rays = people.reported[..., :2] / people.reported[..., 2:]
+    extent = (rays.amax(1) - rays.amin(1)).amax(-1)
+    return Observed(
+        people,
+        change(rays.clone(), extent),
+        torch.full((len(people), 17), 0.6),
+        people.top + 0.02 * extent,
+    )
+
+
+def test_looks_without_errors_show_people_where_they_are(people, skeleton):
+    errors = MeasuredErrors(looks_at(people), skeleton)
+    rays, confidences, top = errors.observe(people, np.random.default_rng(1))
+    truth = people.reported[..., :2] / people.reported[..., 2:]
+    extent = (truth.amax(1) - truth.amin(1)).amax(-1)
+    apart = (rays - truth).norm(dim=-1) / extent[:, None]
+    assert apart.median() < 1e-3
+    assert apart.max() < 8e-3  # the body's own sides differ by millimetres
+    np.testing.assert_allclose(confidences, 0.6)
+    np.testing.assert_allclose((top - people.top) / extent, 0.02, atol=1e-3)
+
+
+def test_an_error_is_given_over_the_extent(people, skeleton):
+    def lower_the_nose(rays, extent):
+        rays[:, 0, 1] += 0.1 * extent
+        return rays
+
+    errors = MeasuredErrors(looks_at(people, lower_the_nose), skeleton)
+    rays, _, _ = errors.observe(people, np.random.default_rng(1))
+    truth = people.reported[..., :2] / people.reported[..., 2:]
+    extent = (truth.amax(1) - truth.amin(1)).amax(-1)
+    given = ((rays - truth) / extent[:, None, None])[:, 0]
+    assert given[:, 1].median() == pytest.approx(0.1, abs=0.01)
+    assert 0.015 < given[:, 1].std() < 0.04  # varied
+    assert given[:, 0].abs().max() < 5e-3
+
+
+def test_exchanged_legs_stay_exchanged(people, skeleton):
+    def exchange(rays, extent):
+        return rays[:, [*range(13), 14, 13, 16, 15]]
+
+    errors = MeasuredErrors(looks_at(people, exchange), skeleton)
+    rays, _, _ = errors.observe(people, np.random.default_rng(1))
+    truth = people.reported[..., :2] / people.reported[..., 2:]
+    extent = (truth.amax(1) - truth.amin(1)).amax(-1)
+    crossed = (rays[:, 13] - truth[:, 14]).norm(dim=-1) / extent
+    # Knees behind each other could be either.
+    apart = (truth[:, 13] - truth[:, 14]).norm(dim=-1) / extent > 0.05
+    assert (crossed[apart] < 0.02).float().mean() > 0.8
+
+
+def test_errors_come_from_people_seen_from_the_same_side(people, skeleton):
+    sides = torch.as_tensor(heading(people))
+
+    def mark(rays, extent):
+        rays[:, 0, 1] += torch.where(sides.abs() < 0.8, 0.2, 0.0) * extent
+        return rays
+
+    errors = MeasuredErrors(looks_at(people, mark), skeleton)
+    rays, _, _ = errors.observe(people, np.random.default_rng(1))
+    truth = people.reported[..., :2] / people.reported[..., 2:]
+    extent = (truth.amax(1) - truth.amin(1)).amax(-1)
+    given = ((rays - truth)[:, 0, 1] / extent).abs()
+    assert (given[sides.abs() < 0.3] > 0.05).float().mean() > 0.95
+    assert (given[sides.abs() > 1.3] < 0.05).float().mean() > 0.95

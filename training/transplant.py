@@ -1,0 +1,127 @@
+# Copyright 2026 The anny_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""
+Errors that the 2D network made on rendered people, given to simulated ones.
+
+Whoever is simulated takes all errors of one look (they belong together: a hidden arm, a swapped
+pair of legs, a head seen from behind) at somebody who was seen from the same side at about the
+same size. Poses and shapes are then without end, and the errors are real.
+"""
+
+from __future__ import annotations
+
+from anny_ros.body.skeleton import Skeleton
+from anny_ros.keypoints.reported import ReportedPoints
+import numpy as np
+from numpy.typing import NDArray
+import torch
+from torch import Tensor
+
+from training.observe_pictures import joined, Observed
+from training.simulate import People
+
+FloatArray = NDArray[np.float64]
+
+_SIDES = 16  # sectors of the heading
+_SIZES_PX = (60.0, 120.0, 240.0)
+_FEWEST = 12  # looks, or the size counts no more
+# A pair counts as exchanged if it is this much nearer to the other side.
+_EXCHANGED = 0.5
+_PAIRS = np.arange(1, 17).reshape(8, 2)
+# Each error is made a little larger or smaller, so that none is learnt by heart.
+_VARIED = 0.25
+
+
+def heading(people: People) -> FloatArray:
+    """Which way chests face (N,), radians about the vertical from facing away."""
+    forward = -people.rotations[:, 0, :, 1].double().numpy()
+    return np.asarray(np.arctan2(forward[:, 0], forward[:, 2]))
+
+
+def _extent(rays: FloatArray) -> FloatArray:
+    return np.asarray(np.ptp(rays, axis=1).max(1))
+
+
+class MeasuredErrors:
+    """
+    Looks by view and size, ready to be given away.
+
+    Parameters
+    ----------
+    looks : Observed
+        Their mirror images are added.
+    skeleton : Skeleton
+        Of the lifted joints.
+
+    """
+
+    def __init__(self, looks: Observed, skeleton: Skeleton) -> None:
+        looks = joined([looks, looks.mirrored()])
+        people = looks.people
+        posed = skeleton.pose(skeleton.rest(people.phenotype), people.rotations)
+        away = (people.keypoints - posed.landmarks[:, :17]).mean(1, keepdim=True)
+        points = (ReportedPoints(skeleton.joint_names)(posed) + away).double().numpy()
+        true, seen = points[..., :2] / points[..., 2:], looks.rays.double().numpy()
+        self._order = self._exchanges(true, seen)
+        extent = _extent(true)
+        expected = np.take_along_axis(true, self._order[..., None], axis=1)
+        self._error = (seen - expected) / extent[:, None, None]
+        self._confidences = looks.confidences.double().numpy()
+        self._top_error = (looks.top - people.top).double().numpy() / extent
+        side, size = self._place(people)
+        self._rows: dict[tuple[int, int], NDArray[np.int64]] = {}
+        for i in range(_SIDES):
+            for j in range(len(_SIZES_PX) + 1):
+                rows = np.flatnonzero((side == i) & (size == j))
+                if len(rows) < _FEWEST:
+                    rows = np.flatnonzero(side == i)
+                self._rows[i, j] = rows if len(rows) else np.arange(len(side))
+
+    @staticmethod
+    def _exchanges(true: FloatArray, seen: FloatArray) -> NDArray[np.int64]:
+        """Which true keypoint (N, 17) each reported one is."""
+        order = np.tile(np.arange(17), (len(true), 1))
+        for left, right in _PAIRS:
+            pair, other = [left, right], [right, left]
+            straight = np.linalg.norm(seen[:, pair] - true[:, pair], axis=-1).sum(1)
+            crossed = np.linalg.norm(seen[:, pair] - true[:, other], axis=-1).sum(1)
+            rows = np.flatnonzero(crossed < _EXCHANGED * straight)
+            order[rows[:, None], pair] = other
+        return order
+
+    @staticmethod
+    def _place(people: People) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        side = np.floor((heading(people) / (2 * np.pi) + 0.5) * _SIDES).astype(np.int64) % _SIDES
+        return side, np.searchsorted(_SIZES_PX, people.size_px)
+
+    def observe(self, people: People, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """
+        Simulate what the 2D network reports of whole people.
+
+        Parameters
+        ----------
+        people : People
+        rng : Generator
+
+        Returns
+        -------
+        rays : Tensor, (N, 17, 2)
+        confidences : Tensor, (N, 17)
+        top : Tensor, (N,)
+            As of ``simulate.observe``.
+
+        """
+        places = zip(*self._place(people), strict=True)
+        looks = np.array([rng.choice(self._rows[int(i), int(j)]) for i, j in places], np.int64)
+        points = people.reported.double().numpy()
+        true = points[..., :2] / points[..., 2:]
+        extent = _extent(true)
+        expected = np.take_along_axis(true, self._order[looks][..., None], axis=1)
+        scale = np.exp(_VARIED * rng.normal(size=(len(looks), 17, 1)))
+        rays = expected + extent[:, None, None] * scale * self._error[looks]
+        top = people.top.double().numpy() + extent * self._top_error[looks]
+        return (
+            torch.as_tensor(rays, dtype=torch.float32),
+            torch.as_tensor(self._confidences[looks], dtype=torch.float32),
+            torch.as_tensor(top, dtype=torch.float32),
+        )
