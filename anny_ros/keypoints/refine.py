@@ -47,7 +47,7 @@ class RefinementWeights:
 
     keypoint_stddev: float = 0.02
     confidence_power: float = 1.0
-    outlier: float = 1.5
+    outlier: float = 2.5
     rotation_prior: float = 0.5
     phenotype_prior: float = 0.3
     depth_prior: float = 0.6
