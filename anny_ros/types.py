@@ -259,8 +259,8 @@ class Detections:
         Boxes of whatever else might be a person: scores too low for a row. For those who must
         not miss anybody, not for those who want people.
     measured_2d : (N, 17, 2), pixels, or None
-        Where a 2D network saw the keypoints, with ``keypoint_confidences``; the body's points
-        (``keypoints_2d``) lie near them. None, of a model without one: ``keypoints_2d``.
+        Where a 2D network saw the body's own points, with ``keypoint_confidences``;
+        ``keypoints_2d`` lie near them. None, of a model without one, makes both equal.
 
     Raises
     ------

@@ -25,6 +25,7 @@ from anny_ros.errors import AnnyError
 from anny_ros.inference.lite import lifter_path
 from anny_ros.keypoints.lifter import LIFTED_JOINTS, Lifter
 from anny_ros.keypoints.refine import Refiner
+from anny_ros.keypoints.reported import ReportedPoints
 from anny_ros.keypoints.track_refinement import Track, TrackRefiner
 from anny_ros.keypoints.view import make_view
 import numpy as np
@@ -74,14 +75,17 @@ def film(skeleton: Skeleton, rotations: Tensor, rng: np.random.Generator) -> Peo
     E = rotations.clone()
     E[:, 0] = turn @ E[:, 0]
     with torch.no_grad():
-        points = skeleton.pose(skeleton.rest(shape.expand(count, -1)), E).landmarks[:, :17]
+        posed = skeleton.pose(skeleton.rest(shape.expand(count, -1)), E)
+    points = posed.landmarks[:, :17]
     shift = first.keypoints[0] - points[0]
     points = points + shift.mean(0)
     if float(points[..., 2].min()) < 0.3:
         return None
+    reported = ReportedPoints(skeleton.joint_names)(posed) + shift.mean(0)
     return People(
         E, shape.expand(count, -1), points,
         np.repeat(first.half_view, count, 0), np.repeat(first.size_px, count),
+        reported, torch.full((count,), torch.nan),
     )  # fmt: skip
 
 
@@ -89,13 +93,15 @@ def lift(
     lifter: Lifter, refiner: Refiner, rays: Tensor, confidences: Tensor
 ) -> tuple[Estimate, Track]:
     """Estimate bodies picture by picture, and the track that they make."""
-    view = make_view(rays, confidences)
+    view = make_view(rays, confidences, torch.full((len(rays),), torch.nan))
     lifted = lifter(view)
     refined = refiner(lifted, view)
     R = view.R_view_camera.transpose(1, 2)
     E = refined.rotations.clone()
     E[:, 0] = R @ E[:, 0]
     translation = (R @ refined.translation[..., None])[..., 0]
+    both = torch.stack([refined.landmarks[:, :17], refined.reported]) @ R.transpose(1, 2)
+    own, reported = both[..., :2] / both[..., 2:]
     hips = (R @ refined.landmarks[:, 11:13].mean(1)[..., None])[..., 0]
     count = len(rays)
     distance = hips.norm(dim=1)
@@ -105,7 +111,7 @@ def lift(
     across = (lifted.offset_stddev * view.extent * distance)[:, None, None] ** -2
     track = Track(
         stamps=torch.arange(count).double() / RATE,
-        rays=rays,
+        rays=rays + own - reported,
         confidences=confidences,
         rotations=E,
         translation=translation,
@@ -141,8 +147,8 @@ def judge(skeleton: Skeleton, truth: Tensor, bodies: Estimate) -> list[float]:
 
 def seen(people: People, rng: np.random.Generator, held: float) -> tuple[Tensor, Tensor]:
     """Report keypoints; a share ``held`` of the half seconds keep their first picture's errors."""
-    rays, confidences = observe(people, rng)
-    exact = people.keypoints[..., :2] / people.keypoints[..., 2:]
+    rays, confidences, _ = observe(people, rng)
+    exact = people.reported[..., :2] / people.reported[..., 2:]
     block = np.arange(len(rays)) // round(RATE / 2)
     keeps = (rng.random(block[-1] + 1) < held)[block]
     source = torch.as_tensor(np.where(keeps, block * round(RATE / 2), np.arange(len(rays))))

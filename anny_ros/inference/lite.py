@@ -11,7 +11,7 @@ from pathlib import Path
 
 from anny_ros.body import BodyModel
 from anny_ros.body.skeleton import Skeleton
-from anny_ros.inference.assemble import assemble_detections, ray_covariance
+from anny_ros.inference.assemble import assemble_detections, project_points, ray_covariance
 from anny_ros.inference.body_colours import BodyColours, FEATURE_SIZE
 from anny_ros.inference.estimator import EMBEDDED, Estimator, fallback_camera
 from anny_ros.inference.nms import distance_nms
@@ -19,7 +19,7 @@ from anny_ros.inference.stopwatch import Stopwatch
 from anny_ros.keypoints.lifter import Lifted, LIFTED_JOINTS, Lifter
 from anny_ros.keypoints.movenet import KeypointDetections, KeypointDetector
 from anny_ros.keypoints.refine import Refined, Refiner
-from anny_ros.keypoints.view import box_tops, make_view, View
+from anny_ros.keypoints.view import box_tops, make_view, NUM_KEYPOINTS, View
 from anny_ros.parameters import Parameters
 from anny_ros.types import Camera, Detections, FloatArray, Frame
 import numpy as np
@@ -149,7 +149,7 @@ class LiteEstimator(Estimator):
             # What makes a body larger than it is makes it taller and farther away alike.
             stature_stddev=self.body.stature(phenotype) * lifted.log_size_stddev.numpy(),
             age_stddev=lifted.phenotype_stddev[:, 1].numpy(),
-            measured_2d=found.keypoints,
+            measured_2d=_on_the_body(found.keypoints, refined, R, camera),
         )
 
 
@@ -167,6 +167,15 @@ def _rays(keypoints: FloatArray, camera: Camera) -> torch.Tensor:
     y = (keypoints[..., 1] - K[1, 2]) / K[1, 1]
     x = (keypoints[..., 0] - K[0, 2] - K[0, 1] * y) / K[0, 0]
     return torch.as_tensor(np.stack([x, y], -1), dtype=torch.float32)
+
+
+def _on_the_body(
+    keypoints: FloatArray, refined: Refined, R: torch.Tensor, camera: Camera
+) -> FloatArray:
+    """Move keypoints (N, 17, 2) from where the 2D network puts them to the body's own points."""
+    both = torch.stack([refined.landmarks[:, :NUM_KEYPOINTS], refined.reported])
+    own, reported = project_points((both @ R.transpose(1, 2)).numpy(), camera.K)
+    return np.asarray(keypoints + own - reported, np.float32)
 
 
 def _position_covariance(

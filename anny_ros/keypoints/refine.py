@@ -68,6 +68,8 @@ class Refined:
         Root joint.
     landmarks : Tensor, (N, L', 3), metres
         All landmarks of the skeleton.
+    reported : Tensor, (N, 17, 3), metres
+        Where the 2D network would put the keypoints.
 
     """
 
@@ -75,6 +77,7 @@ class Refined:
     phenotype: Tensor
     translation: Tensor
     landmarks: Tensor
+    reported: Tensor
 
 
 @dataclass(frozen=True)
@@ -188,7 +191,8 @@ class Refiner:
             state = state.moved(torch.nan_to_num(delta), depth)
             posed = self.skeleton.pose(self.skeleton.rest(state.phenotype), state.rotations)
         landmarks = posed.landmarks + state.translation[:, None]
-        return Refined(state.rotations, state.phenotype, state.translation, landmarks)
+        reported = self._reported(posed) + state.translation[:, None]
+        return Refined(state.rotations, state.phenotype, state.translation, landmarks, reported)
 
     def _precision(self, lifted: Lifted, view: View) -> Tensor:
         """Prior precision of each unknown, (N, 3 J + 9)."""
