@@ -46,8 +46,8 @@ SIZE_SPREAD = 0.5
 # Log size beyond which no pair is made; grows with the time unseen.
 SIZE_GATE = (0.7, 0.3)
 OVERLAP_WEIGHT = 2.0
-# Intersection over union of two finds of one person, or of two people one of whom is hidden: such
-# a find waits for what surer ones leave, and from the lower one on it founds no track.
+# Intersection over union of two finds of one person, or of two people one of whom is hidden. From
+# the lower one on a find waits for what surer ones leave and founds no track.
 SHADOW_OVERLAP = 0.65
 BIRTH_OVERLAP = 0.5
 

@@ -96,9 +96,11 @@ def _startled(
     was known of their motion is forgotten in part.
     """
     spread = state.covariance[:, :2, :2] + variance[:, :2, :2]
-    squared = np.einsum(
-        'ni,ni->n', innovation[:, :2], np.linalg.solve(spread, innovation[:, :2, None])[..., 0]
-    )
+    x, y = innovation[:, 0], innovation[:, 1]
+    xx, xy, yy = spread[:, 0, 0], spread[:, 0, 1], spread[:, 1, 1]
+    squared = (yy * x * x - 2 * xy * x * y + xx * y * y) / (xx * yy - xy * xy)
+    if not (squared > STARTLING).any():
+        return state.covariance
     speed = np.where(squared > STARTLING, TURN_SPEED * np.exp(-state.mean[:, 2]), 0.0)
     covariance = state.covariance.copy()
     step = np.minimum(since, 0.5)

@@ -38,7 +38,7 @@ class Prices:
 
     ``geometric`` is of the place in the picture alone, ``similarity`` of looks, ``squared_sizes``
     of distance and stature; ``shadow`` (N,) says who may be somebody else's double, ``near`` (N,)
-    who is so near to a surer find that nobody new is founded on them.
+    who is so near to a surer find that they wait for what it leaves and found nobody.
     """
 
     costs: Float64Array
@@ -85,8 +85,9 @@ class Pricing:
         # A long step between pictures is no absence.
         missing = before - tracks.last_seen > 0
         away = missing & (predicted.unseen > parameters.occlusion_time)
-        costs[away[:, None] & low | missing[:, None] & shadow] = np.inf
         near = assignment.shadowed(found, people.score, assignment.BIRTH_OVERLAP)
+        doubtful = shadow | (near & ~tracks.confirmed[:, None])
+        costs[away[:, None] & low | missing[:, None] & doubtful] = np.inf
         return Prices(costs, geometric, similarity, squared, shadow, near)
 
     def learn(

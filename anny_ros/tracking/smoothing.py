@@ -138,8 +138,9 @@ class Poses:
             self.offsets, self.offset_rates, seen.offsets, step, POSITION_SLOPE
         )
         result = Poses(_orthonormal(rotations), offsets, rotation_rates, offset_rates, doubt)
-        result[np.flatnonzero(anew)] = seen[np.flatnonzero(anew)]
-        result[np.flatnonzero(held)] = replace(self, doubt=doubt)[np.flatnonzero(held)]
+        for rows, source in ((anew, seen), (held, replace(self, doubt=doubt))):
+            if rows.any():
+                result[np.flatnonzero(rows)] = source[np.flatnonzero(rows)]
         return result
 
     def bodies(self, people: Detections) -> Detections:

@@ -212,7 +212,7 @@ class Tracker:
         prices = self._pricing.price(
             tracks, people, measured, features, self._stamp, self.parameters
         )
-        rows, columns = assignment.assign_in_turn(prices.costs, prices.shadow)
+        rows, columns = assignment.assign_in_turn(prices.costs, prices.near)
         sure = assignment.pair_confidence(prices.costs, rows, columns)
         self._pricing.learn(prices, rows, columns, features)
         observe.again(
