@@ -75,6 +75,7 @@ def run(make: Callable[[], Node], name: str, args: list[str] | None) -> int:
     try:
         with stop_on_signal() as stop:
             node = make()
+            node.get_logger().info('waiting for people')
             spin(node, stop)
     except AnnyError as error:
         get_logger(name).fatal(str(error))
