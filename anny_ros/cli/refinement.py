@@ -117,15 +117,16 @@ class TracksRefinement:
 
     def _floor(self) -> tuple[NDArray[np.float64], float] | None:
         """Plane on which everybody walks, in the world: up and the height of its origin."""
-        feet, up = [], []
+        feet, up, cameras = [], [], []
         for sightings in self.tracks.values():
             for sighting in sightings:
                 R, t = _pose(self.scenes[sighting.picture])
                 points = sighting.reported.keypoints_3d[0].astype(np.float64) @ R.T + t
                 if sighting.reported.keypoint_confidences[0, list(_ANKLES)].min() > 0.3:
                     feet.append(points[list(_ANKLES)])
+                    cameras.append(t)
                     up.append(points[5:7].mean(0) - points[13:15].mean(0))
-        return common_floor(np.array(feet), np.array(up)) if feet else None
+        return common_floor(*map(np.array, (feet, up, cameras))) if feet else None
 
     def _track(
         self,

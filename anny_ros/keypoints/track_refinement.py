@@ -108,8 +108,8 @@ class TrackWeights:
 
     """
 
-    keypoint_stddev: float = 0.012
-    confidence_power: float = 0.7
+    keypoint_stddev: float = 0.02
+    confidence_power: float = 1.0
     outlier: float = 2.5
     rotation_stddev: float = 0.15
     joint_acceleration: float = 12.0

@@ -17,7 +17,7 @@ def walk(rng, count=60, height=1.3, lift=0.1, noise=0.0):
     ankles[:, 1] += rng.uniform(0, lift, (count, 1)) * UP
     ankles += noise * rng.normal(size=(count, 1, 1)) * UP
     upright = UP + 0.1 * rng.normal(size=(count, 3))
-    return ankles, upright
+    return ankles, upright, np.zeros((count, 3))
 
 
 def test_the_plane_of_the_lower_feet_is_found():
@@ -28,16 +28,14 @@ def test_the_plane_of_the_lower_feet_is_found():
 
 def test_some_people_on_stairs_do_not_matter():
     rng = np.random.default_rng(1)
-    ankles, upright = walk(rng, noise=0.05)
+    ankles, upright, cameras = walk(rng, noise=0.05)
     ankles[::6] += 1.5 * UP
-    up, height = common_floor(ankles, upright)
+    up, height = common_floor(ankles, upright, cameras)
     np.testing.assert_allclose(up, UP, atol=0.04)
     assert height == pytest.approx(1.3, abs=0.1)
 
 
 def test_too_few_feet_and_feet_everywhere_are_no_floor():
     rng = np.random.default_rng(2)
-    ankles, upright = walk(rng, count=10)
-    assert common_floor(ankles, upright) is None
-    ankles, upright = walk(rng, noise=1.5)
-    assert common_floor(ankles, upright) is None
+    assert common_floor(*walk(rng, count=10)) is None
+    assert common_floor(*walk(rng, noise=1.5)) is None
