@@ -85,35 +85,6 @@ def test_an_empty_cloud_says_that_nobody_is_there(graph, make):
     assert len(clouds[-1].data) == 0
 
 
-def test_work_is_done_only_while_somebody_listens(graph, make, monkeypatch):
-    made = []
-    vertices = graph.body.vertices
-
-    def counted(*arguments):
-        made.append(1)
-        return vertices(*arguments)
-
-    monkeypatch.setattr(graph.body, 'vertices', counted)
-    graph.active_anny()
-    humans = graph.collect(HumanArray, 'anny/humans')
-    pictures = graph.image_publisher()
-    end = play(graph, make, pictures, lambda: len(humans) >= 3)
-    assert not made
-    clouds = []
-    listener = graph.tester.create_subscription(PointCloud2, 'anny/points', clouds.append, 10)
-    end = play(graph, make, pictures, lambda: len(clouds) >= 3, end)
-    assert len(made) >= 3
-    graph.tester.destroy_subscription(listener)
-    assert graph.spin_until(lambda: graph.tester.count_subscribers('anny/points') == 0)
-    count, before = len(humans), len(made)
-    end = play(graph, make, pictures, lambda: len(humans) >= count + 2, end)
-    after_leaving = len(made)
-    assert after_leaving <= before + 1
-    count = len(humans)
-    play(graph, make, pictures, lambda: len(humans) >= count + 3, end)
-    assert len(made) == after_leaving
-
-
 def select(graph, mode, person=''):
     return graph.call(SelectHuman, 'anny/select_human', SelectHuman.Request(mode=mode, id=person))
 
