@@ -99,14 +99,15 @@ def _startled(
     x, y = innovation[:, 0], innovation[:, 1]
     xx, xy, yy = spread[:, 0, 0], spread[:, 0, 1], spread[:, 1, 1]
     squared = (yy * x * x - 2 * xy * x * y + xx * y * y) / (xx * yy - xy * xy)
-    if not (squared > STARTLING).any():
+    rows = np.flatnonzero(squared > STARTLING)
+    if not len(rows):
         return state.covariance
-    speed = np.where(squared > STARTLING, TURN_SPEED * np.exp(-state.mean[:, 2]), 0.0)
+    speed = TURN_SPEED * np.exp(-state.mean[rows, 2])
+    step = np.minimum(since[rows], 0.5)
     covariance = state.covariance.copy()
-    step = np.minimum(since, 0.5)
     for axis in range(3):
-        covariance[:, 3 + axis, 3 + axis] += speed**2
-        covariance[:, axis, axis] += (speed * step) ** 2
-        covariance[:, axis, 3 + axis] += speed**2 * step
-        covariance[:, 3 + axis, axis] += speed**2 * step
+        covariance[rows, 3 + axis, 3 + axis] += speed**2
+        covariance[rows, axis, axis] += (speed * step) ** 2
+        covariance[rows, axis, 3 + axis] += speed**2 * step
+        covariance[rows, 3 + axis, axis] += speed**2 * step
     return covariance
