@@ -20,6 +20,7 @@ from anny_ros.geometry.depth import scale_from_depth
 from anny_ros.geometry.field_of_view import FieldOfViewFilter
 from anny_ros.geometry.ground import Ground, scale_from_ground
 from anny_ros.inference.fusion import distance_spread, fuse_scale
+from anny_ros.inference.shape_memory import in_own_shape, world_aligned
 from anny_ros.parameters import Parameters
 from anny_ros.tracking import Tracker
 from anny_ros.types import Detections, FloatArray, Frame, Scene
@@ -166,7 +167,9 @@ class Perception:
             timings_ms['fusion'] = 1e3 * (time.perf_counter() - estimated)
         self.detections = detections
         fused = time.perf_counter()
-        scene = self.tracker.update(detections, pose)
+        body = self.estimator.body
+        scene = self.tracker.update(world_aligned(detections, body), pose)
+        scene = replace(scene, humans=in_own_shape(scene.humans, body))
         if isinstance(self._camera, CameraFromPeople):
             self._camera.observe(scene)
         timings_ms['track'] = 1e3 * (time.perf_counter() - fused)

@@ -19,10 +19,30 @@ CAMERA = Camera.from_hfov(1.2, 640, 480)
 BLANK = np.zeros((480, 640, 3), np.uint8)
 
 
+class GrowingBody:
+    """Statures from 1 to 2 m over the height; a surface somewhere else, bones along the axes."""
+
+    def stature(self, phenotype):
+        return 1.0 + phenotype[:, 4]
+
+    def vertices(self, people, resolution):
+        return np.repeat(people.position[:, None], 3, axis=1) + np.eye(3, dtype=np.float32)
+
+    def triangles(self, resolution):
+        return np.array([[0, 1, 2]])
+
+    def world_rotations(self, people):
+        return people.rotations
+
+    def local_from_world(self, phenotype, world):
+        return world
+
+
 class Scripted(Estimator):
     """Two people who stand 4 m away, one beside the other; notes what it is asked."""
 
     name, backend = 'scripted', 'none'
+    body = GrowingBody()
 
     def __init__(self):
         self.parameters = Parameters()
@@ -170,23 +190,8 @@ def test_surroundings_are_asked_for_when_the_estimator_is_done(estimator):
     assert asked == [1]
 
 
-class GrowingBody:
-    """Statures from 1 to 2 m over the height; its surface is somewhere else."""
-
-    def stature(self, phenotype):
-        return 1.0 + phenotype[:, 4]
-
-    def vertices(self, people, resolution):
-        return np.repeat(people.position[:, None], 3, axis=1) + np.eye(3, dtype=np.float32)
-
-    def triangles(self, resolution):
-        return np.array([[0, 1, 2]])
-
-
 def test_a_floor_and_depth_reach_everybody():
     class OnTheFloor(Scripted):
-        body = GrowingBody()
-
         def __call__(self, frame):
             people = super().__call__(frame)
             keypoints = people.keypoints_3d.copy()
