@@ -31,6 +31,15 @@ class BoxBody:
     def triangles(self, resolution='coarse'):
         return np.array([[0, 1, 2], [0, 2, 3], [0, 3, 1], [1, 3, 2]], np.int32)
 
+    def stature(self, phenotype):
+        return np.full(len(phenotype), 1.8, np.float32)
+
+    def world_rotations(self, detections):
+        return detections.rotations
+
+    def local_from_world(self, phenotype, world):
+        return world
+
 
 class FakeEstimator:
     """Two people at fixed places, one of them with a stature that is not known."""
