@@ -313,11 +313,11 @@ def _return(rng: np.random.Generator) -> World:
 
 
 def _lookalikes(rng: np.random.Generator) -> World:
-    """Five people in the same uniform cross and pass a pillar."""
+    """Four people in the same uniform cross and pass a pillar."""
     people = [
         Person(_to_and_fro(x, 2.8, rng.uniform(0.9, 1.3), 16.0, -rng.uniform(0, 1.5), side),
                _adult(rng), 0)
-        for x, side in [(5.5, 1), (6.3, -1), (7.1, 1), (8.0, -1), (9.5, 1)]
+        for x, side in [(5.5, 1), (6.8, -1), (8.0, 1), (9.5, -1)]
     ]  # fmt: skip
     return _world('lookalikes', people, 16.0, [(4.5, -0.2, 4.7, 0.2, 2.3)])
 
