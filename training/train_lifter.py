@@ -44,11 +44,9 @@ _LOOKS = 2  # times each body is observed anew
 _PHENOTYPES = 100_000
 # Of a batch: looks at rendered people, each moved a little so that none is learnt by heart, and
 # simulated people with the errors of such looks. Of the others some are seen exactly.
-_OBSERVED, _SHAKEN = 96, 0.006
-_TRANSPLANTED = 224
+_OBSERVED, _SHAKEN = 32, 0.012
+_TRANSPLANTED = 288
 _EXACT = 0.05
-# Statures come up as often as they do among people to the power of 1 less this.
-_EVENED = 0.5
 _WARM_UP = 100
 _AVERAGE = 0.9985
 _SAVE_SECONDS = 300.0
@@ -60,12 +58,11 @@ _LIMBS = list(range(5, 17))
 def _people(
     poses: PoseData,
     phenotypes: Tensor,
-    share: np.ndarray[Any, np.dtype[np.float64]],
     skeleton: Skeleton,
     rng: np.random.Generator,
 ) -> People:
     E = sample_rotations(poses, _CHUNK, rng, augment=True)
-    rows = torch.as_tensor(rng.choice(len(phenotypes), _CHUNK, p=share))
+    rows = torch.as_tensor(rng.integers(len(phenotypes), size=_CHUNK))
     return place(skeleton, E, phenotypes[rows], rng)
 
 
@@ -254,15 +251,13 @@ class Batches:
     ----------
     looks : Observed or None
     skeleton : Skeleton
-    body : BodyModel
 
     """
 
-    def __init__(self, looks: Observed | None, skeleton: Skeleton, body: BodyModel) -> None:
+    def __init__(self, looks: Observed | None, skeleton: Skeleton) -> None:
         self.looks = looks
         self.errors = None if looks is None else MeasuredErrors(looks, skeleton)
         self.num_simulated = _BATCH if looks is None else _BATCH - _OBSERVED
-        self.share = None if looks is None else _evened(body, looks.people.phenotype)
 
     def draw(self, bodies: People, rng: np.random.Generator) -> tuple[People, View]:
         """Draw a batch, in an order that mixes its parts."""
@@ -271,7 +266,7 @@ class Batches:
             people = bodies[rows]
             return people, make_view(*observe(people, rng, exact=rng.random() < _EXACT))
         few, many = bodies[rows[:_TRANSPLANTED]], bodies[rows[_TRANSPLANTED:]]
-        chosen = rng.choice(len(self.looks), _OBSERVED, replace=False, p=self.share)
+        chosen = rng.choice(len(self.looks), _OBSERVED, replace=False)
         looks = self.looks[torch.as_tensor(chosen)]
         half = torch.arange(_OBSERVED // 2)
         looks = joined([looks[half], looks[half + len(half)].mirrored()])
@@ -287,15 +282,6 @@ class Batches:
         return mixed.people, make_view(mixed.rays, mixed.confidences, mixed.top)
 
 
-def _evened(body: BodyModel, phenotypes: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Probabilities (N,) to draw people by, so that small ones come up more than they are."""
-    stature = body.stature(phenotypes.numpy())
-    counts, edges = np.histogram(stature, bins=np.arange(0.4, 2.3, 0.1))
-    bins = np.clip(np.digitize(stature, edges) - 1, 0, len(counts) - 1)
-    weight = np.maximum(counts[bins], 1.0) ** -_EVENED
-    return np.asarray(weight / weight.sum())
-
-
 def train(options: argparse.Namespace) -> None:
     """Run or continue a training."""
     torch.set_num_threads(options.threads)
@@ -306,8 +292,7 @@ def train(options: argparse.Namespace) -> None:
     phenotypes = sample_phenotypes(body, _PHENOTYPES, np.random.default_rng(options.seed))
     people = held_out_people(held_out, skeleton, body, 1000)
     looks = None if options.observed is None else read_observed(options.observed)
-    batches = Batches(looks, skeleton, body)
-    share = _evened(body, phenotypes)
+    batches = Batches(looks, skeleton)
     training = Training(
         options.output, options.width, options.depth, options.seed, options.initial
     )
@@ -318,7 +303,7 @@ def train(options: argparse.Namespace) -> None:
     for step in bar:
         if bodies is None or per_chunk >= _LOOKS * (len(bodies) // _BATCH):
             rng = np.random.default_rng([options.seed, step])
-            bodies, per_chunk = _people(poses, phenotypes, share, skeleton, rng), 0
+            bodies, per_chunk = _people(poses, phenotypes, skeleton, rng), 0
         batch, view = batches.draw(bodies, rng)
         rate = options.rate * _schedule(step, options.steps)
         loss = training.update(view, batch, skeleton, rate)
@@ -343,7 +328,7 @@ def main() -> None:
     parser.add_argument('--steps', type=int, default=38_000)
     parser.add_argument('--rate', type=float, default=1e-3, help='highest learning rate')
     parser.add_argument('--width', type=int, default=512)
-    parser.add_argument('--depth', type=int, default=6)
+    parser.add_argument('--depth', type=int, default=9)
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--initial', type=Path, help='weights to start from, of the same width')
     parser.add_argument(
