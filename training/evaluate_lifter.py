@@ -162,7 +162,7 @@ def evaluate_chain(
         _stature(refined.phenotype),
         truth,
     )
-    xy = refined.landmarks[:, 5:17, :2] / refined.landmarks[:, 5:17, 2:]
+    xy = refined.reported[:, 5:17, :2] / refined.reported[:, 5:17, 2:]
     off = (xy - view.points[:, 5:]).norm(dim=-1) / view.extent[:, None]
     seen = view.confidences[:, 5:] > 0
     result['reprojection_median'] = float(off[seen].median())
