@@ -1,28 +1,15 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
-from anny_ros.body import BodyModel
-from anny_ros.body.skeleton import Skeleton
-from anny_ros.keypoints.lifter import LIFTED_JOINTS
-from anny_ros.keypoints.refine import rotations_from_rotvec
 from anny_ros.keypoints.reported import OFFSETS
 import numpy as np
 import torch
 
 from training.fit_reported_points import fit, solve
 from training.observe_pictures import Observed
-from training.poses import PoseData, sample_phenotypes, sample_rotations
-from training.simulate import place
 
 
-def test_offsets_that_made_the_looks_are_found_again():
-    rng = np.random.default_rng(0)
-    body = BodyModel.load()
-    turns = torch.as_tensor(rng.normal(scale=0.2, size=(200, 28, 3)), dtype=torch.float32)
-    turns[:, 0] = 0.0
-    poses = PoseData(rotations_from_rotvec(turns), np.arange(200), np.full(200, 1 / 200))
-    skeleton = Skeleton(body.asset, LIFTED_JOINTS)
-    E = sample_rotations(poses, 600, rng, augment=True)
-    people = place(skeleton, E, sample_phenotypes(body, 600, rng), rng)
+def test_offsets_that_made_the_looks_are_found_again(simulated_people, lifted_skeleton):
+    people, skeleton = simulated_people, lifted_skeleton
     rays = people.reported[..., :2] / people.reported[..., 2:]
     looks = Observed(people, rays, torch.full((len(people), 17), 0.8), people.top)
     for (_, _, truth), (_, _, found) in zip(OFFSETS, fit(looks, skeleton), strict=True):

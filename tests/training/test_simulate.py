@@ -3,8 +3,6 @@
 from dataclasses import replace
 
 from anny_ros.body import BodyModel
-from anny_ros.body.skeleton import Skeleton
-from anny_ros.keypoints.lifter import LIFTED_JOINTS
 from anny_ros.keypoints.refine import rotations_from_rotvec
 import numpy as np
 import pytest
@@ -13,24 +11,14 @@ import torch
 
 from training.evaluate_lifter import align
 from training.poses import (
-    PoseData,
     sample_phenotypes,
-    sample_rotations,
 )
-from training.simulate import KeypointNoise, observe, place
+from training.simulate import KeypointNoise, observe
 
 
 @pytest.fixture(scope='module')
-def people():
-    rng = np.random.default_rng(0)
-    body = BodyModel.load()
-    turns = torch.as_tensor(rng.normal(scale=0.2, size=(200, 28, 3)), dtype=torch.float32)
-    turns[:, 0] = 0.0
-    weight = np.full(200, 1 / 200)
-    poses = PoseData(rotations_from_rotvec(turns), np.arange(200), weight)
-    skeleton = Skeleton(body.asset, LIFTED_JOINTS)
-    E = sample_rotations(poses, 600, rng, augment=True)
-    return place(skeleton, E, sample_phenotypes(body, 600, rng), rng), skeleton
+def people(simulated_people, lifted_skeleton):
+    return simulated_people, lifted_skeleton
 
 
 def test_people_are_before_the_camera_and_most_of_them_in_view(people):

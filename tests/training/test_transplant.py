@@ -1,33 +1,21 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
-from anny_ros.body import BodyModel
-from anny_ros.body.skeleton import Skeleton
-from anny_ros.keypoints.lifter import LIFTED_JOINTS
-from anny_ros.keypoints.refine import rotations_from_rotvec
 import numpy as np
 import pytest
 import torch
 
 from training.observe_pictures import Observed
-from training.poses import PoseData, sample_phenotypes, sample_rotations
-from training.simulate import place
 from training.transplant import heading, MeasuredErrors
 
 
 @pytest.fixture(scope='module')
-def skeleton():
-    return Skeleton(BodyModel.load().asset, LIFTED_JOINTS)
+def skeleton(lifted_skeleton):
+    return lifted_skeleton
 
 
 @pytest.fixture(scope='module')
-def people(skeleton):
-    rng = np.random.default_rng(0)
-    body = BodyModel.load()
-    turns = torch.as_tensor(rng.normal(scale=0.2, size=(200, 28, 3)), dtype=torch.float32)
-    turns[:, 0] = 0.0
-    poses = PoseData(rotations_from_rotvec(turns), np.arange(200), np.full(200, 1 / 200))
-    E = sample_rotations(poses, 900, rng, augment=True)
-    return place(skeleton, E, sample_phenotypes(body, 900, rng), rng)
+def people(simulated_people):
+    return simulated_people
 
 
 def looks_at(people, change=lambda rays, extent: rays):
