@@ -80,7 +80,8 @@ class BodyColours:
         -------
         ndarray, (N, FEATURE_SIZE), float32
             Of length 1, but zero for somebody of whom nothing is seen. Parts that are not seen
-            are zero, so that they neither speak for nor against anybody.
+            are zero: they add nothing to a cosine, which so stays lower between looks at
+            different parts.
 
         Notes
         -----
