@@ -102,9 +102,14 @@ def marked_cells(points: FloatArray, camera: FloatArray) -> FloatArray:
     return np.asarray((cells + 0.5) * RESOLUTION)
 
 
-def points_of(scene: Scene, body: BodyModel, world_from_camera: FloatArray) -> FloatArray:
-    """Points (P, 3) that the node publishes of a scene, in the world."""
-    resolution, vertices = sparse_vertices(body, SPACING)
+def points_of(
+    scene: Scene,
+    body: BodyModel,
+    chosen: tuple[str, NDArray[np.intp]],
+    world_from_camera: FloatArray,
+) -> FloatArray:
+    """Points (P, 3) that the node publishes of a scene, the ``chosen`` ones, in the world."""
+    resolution, vertices = chosen
     rows = scene.humans[np.flatnonzero(scene.states != TrackState.LOST)]
     surface = body.vertices(rows, resolution)[:, vertices].reshape(-1, 3).astype(np.float64)
     return np.asarray(surface @ world_from_camera[:3, :3].T + world_from_camera[:3, 3])
@@ -115,6 +120,7 @@ def mark(
 ) -> Marks:
     """Go through a sequence; its first second, in which tracks begin, does not count."""
     perception, marks = Perception(model, tracker=Tracker(seed=0)), Marks()
+    chosen = sparse_vertices(body, SPACING)
     for index, frame in enumerate(frames):
         scene = perception(
             Frame(frame.rgb, frame.stamp, frame.camera), surroundings_of(frame, helpers, 0, index)
@@ -126,7 +132,8 @@ def mark(
         truth = (hips @ pose[:3, :3].T + pose[:3, 3])[:, :2]
         near = np.linalg.norm(truth - pose[:2, 3], axis=1) <= RANGE - NEAR
         counted = near & (frame.labels.visible_share >= LEAST_VISIBLE)
-        marks.add(truth, counted, marked_cells(points_of(scene, body, pose), pose[:3, 3]))
+        points = points_of(scene, body, chosen, pose)
+        marks.add(truth, counted, marked_cells(points, pose[:3, 3]))
     return marks
 
 

@@ -180,11 +180,15 @@ def place(
     return people[torch.as_tensor(np.flatnonzero(good & (size_px > _SMALLEST_PX)))]
 
 
+def extent_of(rays: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Longer side (N,) of the boxes of points (N, K, 2)."""
+    return np.asarray(np.ptp(rays, axis=1).max(1))
+
+
 def _extent(keypoints: Tensor) -> NDArray[np.float64]:
     """Longer side (N,) of the boxes of keypoints (N, 17, 3), in ray tangents."""
     points = keypoints.double().numpy()
-    rays = points[..., :2] / np.maximum(points[..., 2:], 1e-3)
-    return np.asarray(np.ptp(rays, axis=1).max(1))
+    return extent_of(points[..., :2] / np.maximum(points[..., 2:], 1e-3))
 
 
 @dataclass(frozen=True)

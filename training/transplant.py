@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from training.observe_pictures import joined, Observed
-from training.simulate import People
+from training.simulate import extent_of, People
 
 FloatArray = NDArray[np.float64]
 
@@ -36,10 +36,6 @@ def heading(people: People) -> FloatArray:
     """Which way chests face (N,), radians about the vertical from facing away."""
     forward = -people.rotations[:, 0, :, 1].double().numpy()
     return np.asarray(np.arctan2(forward[:, 0], forward[:, 2]))
-
-
-def _extent(rays: FloatArray) -> FloatArray:
-    return np.asarray(np.ptp(rays, axis=1).max(1))
 
 
 class MeasuredErrors:
@@ -63,7 +59,7 @@ class MeasuredErrors:
         points = (ReportedPoints(skeleton.joint_names)(posed) + away).double().numpy()
         true, seen = points[..., :2] / points[..., 2:], looks.rays.double().numpy()
         self._order = self._exchanges(true, seen)
-        extent = _extent(true)
+        extent = extent_of(true)
         expected = np.take_along_axis(true, self._order[..., None], axis=1)
         self._error = (seen - expected) / extent[:, None, None]
         self._confidences = looks.confidences.double().numpy()
@@ -115,7 +111,7 @@ class MeasuredErrors:
         looks = np.array([rng.choice(self._rows[int(i), int(j)]) for i, j in places], np.int64)
         points = people.reported.double().numpy()
         true = points[..., :2] / points[..., 2:]
-        extent = _extent(true)
+        extent = extent_of(true)
         expected = np.take_along_axis(true, self._order[looks][..., None], axis=1)
         scale = np.exp(_VARIED * rng.normal(size=(len(looks), 17, 1)))
         rays = expected + extent[:, None, None] * scale * self._error[looks]

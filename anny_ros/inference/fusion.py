@@ -15,7 +15,8 @@ from dataclasses import replace
 
 from anny_ros.body import BodyModel
 from anny_ros.geometry.ground import ScaleMeasurement
-from anny_ros.types import Detections, FloatArray, PHENOTYPE_NAMES
+from anny_ros.inference.shape_memory import with_stature
+from anny_ros.types import Detections
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +31,6 @@ _PLACES = (
     'translation', 'joint_positions', 'keypoints_3d', 'position', 'head_position',
     'ground_position',
 )  # fmt: skip
-_HEIGHT = PHENOTYPE_NAMES.index('height')
 
 
 def distance_spread(people: Detections) -> Float64Array:
@@ -94,7 +94,7 @@ def fuse_scale(
     after = np.minimum(np.hypot(spread, FIT_STDDEV), np.maximum(spread, before))
     stature_stddev = np.where(changed, after * stature, people.stature_stddev)
     phenotype = people.phenotype.copy()
-    phenotype[changed] = _with_stature(body, phenotype[changed], stature[changed])
+    phenotype[changed] = with_stature(phenotype[changed], stature[changed], body)
     # Only the deviation along the ray changes its share of the distance.
     ray, _ = _rays(people)
     shrink = np.where(changed, spread / np.where(prior > 0, prior, 1.0), 1.0) - 1
@@ -143,18 +143,3 @@ def _product(
         mean = mean + gain * innovation
         variance = (1 - gain) * variance
     return mean, np.sqrt(variance)
-
-
-def _with_stature(body: BodyModel, phenotype: FloatArray, stature: FloatArray) -> FloatArray:
-    """
-    Set the heights of phenotypes (M, 6) so that bodies have statures (M,), as far as they go.
-
-    Anny's vertices are linear in the height, so the stature is monotone in it and, but for the
-    choice of the lowest and the highest vertex, linear (to 0.2 mm).
-    """
-    ends = np.repeat(phenotype[None], 2, axis=0)
-    ends[0, :, _HEIGHT], ends[1, :, _HEIGHT] = 0.0, 1.0
-    low, high = body.stature(ends.reshape(-1, phenotype.shape[1])).reshape(2, -1)
-    result = phenotype.copy()
-    result[:, _HEIGHT] = np.clip((stature - low) / (high - low), 0.0, 1.0)
-    return result

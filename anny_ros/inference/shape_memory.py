@@ -17,8 +17,6 @@ import numpy as np
 import torch
 
 _HEIGHT = PHENOTYPE_NAMES.index('height')
-_STEP = 0.05  # of the height, for its derivative
-_ROUNDS = 2
 
 
 def world_aligned(people: Detections, body: BodyModel) -> Detections:
@@ -53,17 +51,15 @@ def in_own_shape(people: Detections, body: BodyModel) -> Detections:
 
 def with_stature(phenotype: FloatArray, stature: FloatArray, body: BodyModel) -> FloatArray:
     """
-    Change the height of phenotypes (N, 6) so that bodies have a stature (N,), in metres.
+    Set the heights of phenotypes (N, 6) so that bodies have statures (N,), as far as they go.
 
-    Others than the height stay, so a stature that is not human at that age is met as far as the
-    height goes. NaN leaves the phenotype as it is.
+    Anny's vertices are linear in the height, so the stature is monotone in it and, but for the
+    choice of the lowest and the highest vertex, linear (to 0.2 mm). NaN leaves a phenotype alone.
     """
-    result = np.array(phenotype, np.float32)
-    for _ in range(_ROUNDS):
-        now = body.stature(result)
-        other = result.copy()
-        other[:, _HEIGHT] += np.where(result[:, _HEIGHT] > 0.5, -_STEP, _STEP)
-        slope = (body.stature(other) - now) / (other[:, _HEIGHT] - result[:, _HEIGHT])
-        change = np.nan_to_num((stature - now) / np.maximum(slope, 1e-3))
-        result[:, _HEIGHT] = np.clip(result[:, _HEIGHT] + change, 0.0, 1.0)
+    ends = np.repeat(phenotype[None], 2, axis=0)
+    ends[0, :, _HEIGHT], ends[1, :, _HEIGHT] = 0.0, 1.0
+    low, high = body.stature(ends.reshape(-1, phenotype.shape[1])).reshape(2, -1)
+    result = phenotype.copy()
+    height = np.clip((stature - low) / (high - low), 0.0, 1.0)
+    result[:, _HEIGHT] = np.where(np.isnan(stature), phenotype[:, _HEIGHT], height)
     return result

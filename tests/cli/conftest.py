@@ -32,7 +32,7 @@ class BoxBody:
         return np.array([[0, 1, 2], [0, 2, 3], [0, 3, 1], [1, 3, 2]], np.int32)
 
     def stature(self, phenotype):
-        return np.full(len(phenotype), 1.8, np.float32)
+        return 1.0 + phenotype[:, 4]
 
     def world_rotations(self, detections):
         return detections.rotations
