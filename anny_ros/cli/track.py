@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--refine',
         action='store_true',
-        help='when all is seen, refine each track as a whole: the same lines with less jitter and '
-        'nearer to the keypoints (videos and other outputs keep what was tracked); takes longer',
+        help='when all is seen, refine each track as a whole: less jitter and nearer to the '
+        'keypoints, in every output; takes longer',
     )
     parser.add_argument('--quiet', action='store_true', help='no progress bar, no summary')
     add_model_options(parser)
@@ -70,7 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
     from anny_ros.cli.writers.jsonl import JsonlWriter
     from anny_ros.cli.writers.overlay_video import OverlayVideo
 
-    source = open_source(arguments.input, arguments.topic, parameters.camera.k, arguments.fps)
+    def opened() -> Source:
+        return open_source(arguments.input, arguments.topic, parameters.camera.k, arguments.fps)
+
+    source = opened()
     with closing(source), _outputs() as writers:
         tracks = writers.add(JsonlWriter(arguments.output))
         overlay = arguments.overlay and writers.add(OverlayVideo(arguments.overlay, source.fps))
@@ -100,7 +103,9 @@ def run(arguments: argparse.Namespace) -> int:
 
             job.refinement = TracksRefinement(estimator.body)
         interrupted = job.run(arguments.max_frames, arguments.quiet)
-        job.refine(arguments.quiet)
+        if job.refinement is not None:
+            with closing(opened()) as again:
+                interrupted |= job.refine(job.refinement, again, arguments.quiet)
     for sentence in [*source.warnings, *_rejected(perception.num_rejected)]:
         print(f'anny-ros track: {sentence}', file=sys.stderr)
     if interrupted or not arguments.quiet:
@@ -162,16 +167,35 @@ class _Job:
             frames.close()
         return False
 
-    def refine(self, quiet: bool) -> None:
-        """Refine and write what waited for it."""
-        if self.refinement is None:
-            return
+    def refine(self, refinement: TracksRefinement, again: Source, quiet: bool) -> bool:
+        """
+        Refine and write what waited for it; True if the user broke it off.
+
+        ``again`` is the same input once more, for its pictures. What is broken off is written as
+        it was tracked.
+        """
+        from anny_ros.cli.sources.read_ahead import read_ahead
         from tqdm import tqdm
 
-        total = self.refinement.num_sightings
+        scenes, interrupted = refinement.scenes, False
+        total = refinement.num_sightings
         with tqdm(total=total, unit=' bodies', desc='refining', disable=quiet) as bar:
-            for index, scene in enumerate(self.refinement.refined(bar.update)):
+            try:
+                scenes = list(refinement.refined(bar.update))
+            except KeyboardInterrupt:
+                interrupted = True
+        if not (self.overlay or self.recording or self.bag):
+            for index, scene in enumerate(scenes):
                 self.tracks.scene(index, scene, self.took_ms[index])
+            return interrupted
+        with (
+            closing(read_ahead(again.frames())) as frames,
+            tqdm(total=len(scenes), unit=' pictures', desc='writing', disable=quiet) as bar,
+        ):
+            for index, (scene, frame) in enumerate(zip(scenes, frames, strict=False)):
+                self._write(index, again, frame, scene)
+                bar.update()
+        return interrupted
 
     def summary(self) -> str:
         """One line for the user."""
@@ -187,17 +211,19 @@ class _Job:
             self.tracks.header(width, height, self.source.fps, self._model())
         begin = time.perf_counter()
         scene = self.perception(frame)
-        took_ms = 1e3 * (time.perf_counter() - begin)
+        self.took_ms.append(1e3 * (time.perf_counter() - begin))
         if self.refinement is None:
-            self.tracks.scene(self.num_frames, scene, took_ms)
+            self._write(self.num_frames, self.source, frame, scene)
         else:
             self.refinement.add(scene, self.perception.detections)
-            self.took_ms.append(took_ms)
-        self._draw(frame, scene)
-        if self.bag:
-            self.bag.scene(frame, scene, *self.source.header(frame))
         self.people.update(scene.ids)
         self.num_frames += 1
+
+    def _write(self, index: int, source: Source, frame: Frame, scene: Scene) -> None:
+        self.tracks.scene(index, scene, self.took_ms[index])
+        self._draw(frame, scene)
+        if self.bag:
+            self.bag.scene(frame, scene, *source.header(frame))
 
     def _draw(self, frame: Frame, scene: Scene) -> None:
         if not (self.overlay or self.recording):

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import json
 import os
 import subprocess
 import sys
 
 from anny_ros.cli.main import main
+from anny_ros.cli.refinement import TracksRefinement
 from anny_ros.types import CameraSource, COCO_KEYPOINT_NAMES
 import cv2
 import numpy as np
@@ -109,16 +111,54 @@ def test_overlay_shows_every_picture(estimator, video, tmp_path):
     overlay = tmp_path / 'overlay.mp4'
     arguments = ['track', str(video), '-o', str(tmp_path / 't.jsonl'), '--overlay', str(overlay)]
     assert main([*arguments, '--quiet']) == 0
-    capture = cv2.VideoCapture(str(overlay))
-    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(10.0)
-    pictures = []
-    while (read_one := capture.read())[0]:
-        pictures.append(read_one[1])
+    assert cv2.VideoCapture(str(overlay)).get(cv2.CAP_PROP_FPS) == pytest.approx(10.0)
+    pictures = pictures_of(overlay)
     assert len(pictures) == NUM_FRAMES
     assert pictures[0].shape == (HEIGHT, WIDTH, 3)
     plain = np.full((HEIGHT, WIDTH, 3), 40, int)
     plain[:, : WIDTH // 2, 2] = 250
     assert np.abs(pictures[0] - plain).max() > 60  # somebody is drawn
+
+
+def pictures_of(video):
+    capture, pictures = cv2.VideoCapture(str(video)), []
+    while (read_one := capture.read())[0]:
+        pictures.append(read_one[1].astype(int))
+    return pictures
+
+
+def test_refined_people_are_drawn_too(estimator, video, tmp_path, monkeypatch):
+    def only_the_first(refinement, progress):
+        for scene in refinement.scenes:
+            yield replace(refinement.scenes[0], stamp=scene.stamp)
+
+    monkeypatch.setattr(TracksRefinement, 'refined', only_the_first)
+    out, overlay = tmp_path / 'tracks.jsonl', tmp_path / 'overlay.mp4'
+    arguments = ['track', str(video), '-o', str(out), '--overlay', str(overlay), '--quiet']
+    assert main([*arguments, '--refine']) == 0
+    # As tracked, nobody is in the second picture.
+    assert [len(frame['humans']) for frame in read(out)[1:]] == [2] * NUM_FRAMES
+    pictures = pictures_of(overlay)
+    assert len(pictures) == NUM_FRAMES
+    assert np.abs(pictures[1] - pictures_of(video)[1]).max() > 60
+    assert left_over(tmp_path) == []
+
+
+def test_interrupted_refinement_keeps_what_was_tracked(
+    estimator, video, tmp_path, monkeypatch, capfd
+):
+    def interrupted(refinement, progress):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(TracksRefinement, 'refined', interrupted)
+    out, overlay = tmp_path / 'tracks.jsonl', tmp_path / 'overlay.mp4'
+    arguments = ['track', str(video), '-o', str(out), '--overlay', str(overlay), '--quiet']
+    assert main([*arguments, '--refine']) == 130
+    assert_one_line(capfd, 'interrupted', '7 pictures')
+    assert [len(frame['humans']) for frame in read(out)[1:3]] == [2, 0]
+    assert len(read(out)) == 1 + NUM_FRAMES
+    assert len(pictures_of(overlay)) == NUM_FRAMES
 
 
 def test_rerun_recording(estimator, video, tmp_path):
