@@ -45,7 +45,7 @@ class Ground:
     camera_height : float, metres
         Of the camera above the floor; the floor is where ``up . x = -camera_height``.
     tilt_stddev : float, radians
-        How well the direction is known.
+        How well the direction is known; half a degree is what mounts and calibrations leave.
     height_stddev : float, metres
         How well the height is known.
 
@@ -58,7 +58,7 @@ class Ground:
 
     up: FloatArray
     camera_height: float
-    tilt_stddev: float = 0.01
+    tilt_stddev: float = 0.0087
     height_stddev: float = 0.02
 
     def __post_init__(self) -> None:

@@ -5,7 +5,9 @@ What a look at people changes in the filter of ``motion``.
 
 What wanders stays wrong for a while (``CORRELATION_TIME``), so that looking twice within it says
 little new; the variance of a look is raised by (1 + k) / (1 - k), k = exp(-dt / time), which gives
-the mean of many looks the variance that it has for a first-order Gauss-Markov error.
+the mean of many looks the variance that it has for a first-order Gauss-Markov error. How well a
+body of a given stature fits the picture is nearly new in each (``FIT_CORRELATION_TIME``): that is
+what shows somebody who turns and comes nearer.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 Float64Array = NDArray[np.float64]
 
 CORRELATION_TIME = 0.25
+FIT_CORRELATION_TIME = 0.09
 MAX_CORRELATION = 1e4
 # Squared Mahalanobis distance (2 degrees of freedom) of a direction that startles, and how fast
 # somebody may move then, in m/s per axis.
@@ -55,9 +58,11 @@ def correct(state: State, measured: Measurements, since: Float64Array) -> State:
     z = np.maximum(local[:, 2], 0.1 * np.linalg.norm(local, axis=1))
     seen = np.column_stack([local[:, :2] / z[:, None], np.log(z), measured.log_stature])
     H = looks(measured.coupling)
-    repeated = np.exp(-since / CORRELATION_TIME)
-    less = np.minimum((1 + repeated) / np.maximum(1 - repeated, 1e-9), MAX_CORRELATION)
+    less = _repetition(since, CORRELATION_TIME)
     noise = measured.variance * less[:, None, None]
+    # Of the distance, what it has not in common with the stature.
+    fit = measured.variance[:, 2, 2] - measured.variance[:, 2, 3]
+    noise[:, 2, 2] += fit * (_repetition(since, FIT_CORRELATION_TIME) - less)
     innovation = seen - np.einsum('nij,nj->ni', H, mean)
     covariance = _startled(state, innovation, measured.variance, since)
     shared = H @ covariance  # (T, 4, 8)
@@ -84,6 +89,12 @@ def looks(coupling: Float64Array) -> Float64Array:
     H[:, 3, SEEN_STATURE] = 1.0
     H[:, 3, BIAS] = coupling - 1.0
     return H
+
+
+def _repetition(since: Float64Array, time: float) -> Float64Array:
+    """By what to multiply the variances (T,) of looks whose errors last for a time."""
+    kept = np.exp(-since / time)
+    return np.asarray(np.minimum((1 + kept) / np.maximum(1 - kept, 1e-9), MAX_CORRELATION))
 
 
 def _startled(

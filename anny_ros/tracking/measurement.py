@@ -33,7 +33,7 @@ WANDER_SHARE = 0.2
 OWN_WANDER_SHARE = 0.5
 # Least errors of the logarithms of distance and of stature beside what they have in common: how
 # well a body fits the picture, and rounding.
-FIT_STDDEV = 0.03
+FIT_STDDEV = 0.02
 STATURE_FIT_STDDEV = 0.005
 # Of the logarithm of a stature that nobody measured: anything.
 UNKNOWN_VARIANCE = 1e4

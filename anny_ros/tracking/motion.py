@@ -38,6 +38,9 @@ BIAS, SEEN_STATURE = 6, 7
 ACCELERATION_DENSITY = 0.22
 UNSEEN_DENSITY = 1.0
 UNSEEN_AFTER = 0.3  # seconds
+# Who turns to the side startles (``correction``), but distances are too vague for that: along the
+# ray anybody must be expected to turn at any time, and the density is at least this.
+ALONG_RAY_DENSITY = 0.6
 # Of a person who is seen for the first time, m/s per axis.
 INITIAL_SPEED_STDDEV = 1.0
 # Rate at which the assumed velocity of someone out of sight fades, 1/s.
@@ -135,7 +138,7 @@ def predict(
         Coordinates in the new optical frame from those in the old one, of what stands still; None
         for a camera that stands still, or whose motion is not known.
     density : ndarray, (T,), or float, m²/s³
-        Spectral density of the acceleration.
+        Spectral density of the acceleration across the ray.
 
     Returns
     -------
@@ -153,7 +156,9 @@ def predict(
     pose = np.eye(4) if camera_motion is None else camera_motion
     steps = np.kron([[dt**3 / 3, dt**2 / 2], [dt**2 / 2, dt]], np.eye(3))
     scale = np.exp(-2 * mean[:, 2])[:, None, None]
-    noise = scale * np.broadcast_to(density, len(mean))[:, None, None] * steps
+    across = np.broadcast_to(density, len(mean))
+    along = np.maximum(across, ALONG_RAY_DENSITY)
+    noise = scale * np.stack([across, across, along] * 2, axis=1)[:, None] * steps
     noise[:, :3, :3] += _camera_noise(pose, scale)
     result = _moved(state, pose[:3, :3], pose[:3, 3], reach, kept, noise)
     result.covariance[:, BIAS, BIAS] += BIAS_DRIFT * dt
@@ -208,9 +213,9 @@ def _moved(
     Let people walk, then map space by M (3, 3) and an offset, and turn axes to where they are.
 
     The position gains ``reach`` (T,) times the velocity, of which ``kept`` (T,) is left. All is
-    divided by the old z first and by the new z last; ``noise`` (T, 6, 6), isotropic, is added to
-    position and velocity in between. But for the offset none of this depends on ln z, which only
-    grows by the logarithm of the new z over the old.
+    divided by the old z first and by the new z last; ``noise`` (T, 6, 6), along the new axes, is
+    added to position and velocity in between. But for the offset none of this depends on ln z,
+    which only grows by the logarithm of the new z over the old.
     """
     num = len(state)
     mean, old = state.mean, state.axes.swapaxes(1, 2)

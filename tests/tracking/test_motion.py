@@ -78,16 +78,24 @@ def test_predict_moves_people_against_the_camera(rotvec, offset):
     np.testing.assert_allclose(after[:, 3:], before[:, 3:] @ R.T, atol=1e-9)
 
 
+def along_axes(state, across, along):
+    """Matrix (3, 3) in the optical frame of something across and along the ray to somebody."""
+    return state.axes[0].T @ np.diag([across, across, along]) @ state.axes[0]
+
+
 def test_covariances_move_as_samples_do():
     state = some_state(1)
     state.covariance *= 0.02
     camera_motion = pose([0.1, -0.4, 0.05], [0.8, 0.1, -0.6])
     moved = motion.predict(state, 0.2, np.zeros(1), camera_motion)
-    noise = np.kron([[0.2**3 / 3, 0.2**2 / 2], [0.2**2 / 2, 0.2]], np.eye(3))
+    noise = np.kron(
+        [[0.2**3 / 3, 0.2**2 / 2], [0.2**2 / 2, 0.2]],
+        along_axes(moved, motion.ACCELERATION_DENSITY, motion.ALONG_RAY_DENSITY),
+    )
     before = cartesian_covariance(state)
     F = np.kron([[1.0, 0.2], [0.0, 1.0]], np.eye(3))
     R = np.kron(np.eye(2), camera_motion[:3, :3])
-    expected = R @ (F @ before @ F.T + motion.ACCELERATION_DENSITY * noise) @ R.T
+    expected = R @ F @ before @ F.T @ R.T + noise
     angle = np.linalg.norm([0.1, -0.4, 0.05])
     distance = np.exp(state.mean[0, 2])
     way = np.linalg.norm(camera_motion[:3, 3])
@@ -108,9 +116,10 @@ def test_predict_over_no_time_moves_nobody():
 
 @given(st.floats(0.001, 1), st.floats(0.001, 1))
 def test_two_steps_are_one(first, second):
-    state, fade = some_state(2), np.zeros(2)
-    steps = motion.predict(motion.predict(state, first, fade), second, fade)
-    once = motion.predict(state, first + second, fade)
+    # With a density that is the same in all directions; else it turns with the ray.
+    state, how = some_state(2), (np.zeros(2), None, motion.UNSEEN_DENSITY)
+    steps = motion.predict(motion.predict(state, first, *how), second, *how)
+    once = motion.predict(state, first + second, *how)
     np.testing.assert_allclose(cartesian(steps), cartesian(once), atol=1e-9)
     np.testing.assert_allclose(
         readout.position_covariances(steps), readout.position_covariances(once), rtol=1e-3
@@ -167,8 +176,12 @@ def test_who_is_out_of_sight_is_lost_from_view_faster():
     unseen = motion.predict(state, 0.5, np.zeros(1), None, np.array([motion.UNSEEN_DENSITY]))
     np.testing.assert_allclose(seen.mean, unseen.mean)
     grown = readout.position_covariances(unseen) - readout.position_covariances(seen)
-    density = motion.UNSEEN_DENSITY - motion.ACCELERATION_DENSITY
-    np.testing.assert_allclose(grown[0], density * 0.5**3 / 3 * np.eye(3), rtol=0.1, atol=2e-3)
+    density = along_axes(
+        seen,
+        motion.UNSEEN_DENSITY - motion.ACCELERATION_DENSITY,
+        motion.UNSEEN_DENSITY - motion.ALONG_RAY_DENSITY,
+    )
+    np.testing.assert_allclose(grown[0], density * 0.5**3 / 3, rtol=0.1, atol=2e-3)
 
 
 def test_doubt_is_about_velocities_alone():
