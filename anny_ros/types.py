@@ -306,19 +306,23 @@ class Detections:
         object.__setattr__(self, 'candidates', candidates)
         sizes: dict[str, int] = {}
         for name, row in _ROW_SHAPES.items():
-            array = np.asarray(getattr(self, name), dtype=np.float32)
+            given = getattr(self, name)
+            array = np.asarray(given, dtype=np.float32)
             if array.ndim != len(row) + 1 or array.shape[0] != num_people:
                 raise ValueError(
                     f'{name} must be (N, {row}) with N={num_people}, got {array.shape}'
                 )
-            for wanted, met in zip(row, array.shape[1:], strict=True):
+            # Most rows are of plain numbers, and equal as they are.
+            lengths = () if array.shape[1:] == row else zip(row, array.shape[1:], strict=True)
+            for wanted, met in lengths:
                 expected = sizes.setdefault(wanted, met) if isinstance(wanted, str) else wanted
                 if met != expected:
                     raise ValueError(
                         f'{name} must have rows of shape {row}, got {array.shape[1:]}'
                         + (f' where {wanted}={expected}' if isinstance(wanted, str) else '')
                     )
-            object.__setattr__(self, name, array)
+            if array is not given:
+                object.__setattr__(self, name, array)
 
     @classmethod
     def empty(

@@ -3,7 +3,7 @@
 """
 What people look like: a small gallery of features for each identity.
 
-Each identity is scored on its own (never as a share of a vote), by the mean of the best cosines
+Each identity is scored on its own (never as a share of a vote), by the best cosine
 between a new feature and the gallery. What a cosine is worth is learned while tracking: features
 that do not tell people apart lose their say by themselves.
 """
@@ -22,7 +22,6 @@ GALLERY_SIZE = 8
 # A feature joins the gallery after this many seconds, before that it replaces the newest one: the
 # gallery then spans seconds, not a few nearly equal pictures.
 SPACING = 0.3
-BEST_OF = 1
 
 
 def normalised(features: ArrayLike) -> Float32Array:
@@ -67,6 +66,12 @@ class Galleries:
         """Return the galleries of some identities."""
         return Galleries(self.features[rows], self.counts[rows], self.begun[rows])
 
+    def __setitem__(self, rows: NDArray[np.intp], other: Galleries) -> None:
+        """Replace the galleries of some identities."""
+        self.features[rows] = other.features
+        self.counts[rows] = other.counts
+        self.begun[rows] = other.begun
+
     def joined(self, other: Galleries) -> Galleries:
         """Return these identities followed by others."""
         return Galleries(
@@ -100,7 +105,7 @@ class Galleries:
         Returns
         -------
         ndarray, (T, N), float64
-            Mean of the best ``BEST_OF`` cosines; NaN if not wanted or either side is unknown.
+            The best cosine; NaN if not wanted or either side is unknown.
 
         """
         result = np.full(wanted.shape, np.nan)
@@ -108,17 +113,14 @@ class Galleries:
             return result
         known = np.logical_and.outer(self.counts > 0, features.any(axis=1))
         tracks, people = np.nonzero(wanted & known)
-        cosines = np.empty((len(tracks), GALLERY_SIZE), np.float32)
+        filled = np.minimum(self.counts, GALLERY_SIZE).tolist()
         # Track by track: gathering a gallery for each pair would copy far more than it computes.
-        for track in np.unique(tracks):
-            pairs = slice(*np.searchsorted(tracks, [track, track + 1]))
-            cosines[pairs] = features[people[pairs]] @ self.features[track].T
-        filled = np.minimum(self.counts[tracks], GALLERY_SIZE)[:, None]
-        cosines[np.arange(GALLERY_SIZE) >= filled] = -np.inf
-        best = np.sort(cosines, axis=1)[:, : -BEST_OF - 1 : -1].astype(np.float64)
-        counted = np.arange(BEST_OF) < filled
-        total = np.where(counted, best, 0.0).sum(axis=1)
-        result[tracks, people] = total / np.minimum(filled[:, 0], BEST_OF)
+        begin = 0
+        for track, end in enumerate(np.cumsum(np.bincount(tracks)).tolist()):
+            if end > begin:
+                cosines = features[people[begin:end]] @ self.features[track, : filled[track]].T
+                result[track, people[begin:end]] = cosines.max(axis=1)
+            begin = end
         return result
 
 
@@ -197,4 +199,5 @@ def strangers(features: Float32Array) -> Float64Array:
     """Return the cosines of all pairs of people in one picture (up to 16 of them)."""
     known = features[features.any(axis=1)][:16]
     cosines = known @ known.T
-    return cosines[np.triu_indices(len(known), 1)].astype(np.float64)
+    order = np.arange(len(known))
+    return cosines[order[:, None] < order].astype(np.float64)

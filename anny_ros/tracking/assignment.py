@@ -28,6 +28,8 @@ LIMIT = 7.0
 # how far those lead, as a share of the person's size, at once and per second unseen.
 SURPRISE_SHARE = 0.05
 SURPRISE = (0.1, 1.2)
+# Who is out of sight turns or stops at this rate, 1/s, in the first second.
+TURN_RATE = 0.3
 # The share of people out of sight who stay about where they are expected, however long, and within
 # what after a second, as a share of the person's size: who waits behind a pillar, and everybody
 # while no picture comes.
@@ -68,40 +70,58 @@ def geometric_costs(tracks: Candidates, people: Candidates) -> Float64Array:
 
     """
     size = tracks.size
-    offset = people.place[None] - tracks.place[:, None]  # (T, N, 2)
-    expected = tracks.place_covariance[:, None] + people.place_covariance[None]
-    expected = expected + ((PLACE_STDDEV * size) ** 2)[:, None, None, None] * np.eye(2)
-    turned = (SURPRISE[0] + SURPRISE[1] * np.minimum(tracks.unseen, 0.5)) * size
-    surprising = expected + (turned**2)[:, None, None, None] * np.eye(2)
-    _, usual_log = _log_density(offset, expected)
-    distance, surprised_log = _log_density(offset, surprising)
-    stay = np.maximum(STAY * np.minimum(tracks.unseen, 1.0), PLACE_STDDEV) * size
-    near = people.place_covariance[None] + (stay**2)[:, None, None, None] * np.eye(2)
-    _, staying_log = _log_density(offset, near)
-    usual_log = np.log(1 - SURPRISE_SHARE - STAY_SHARE) + usual_log
-    surprised_log = np.log(SURPRISE_SHARE) + surprised_log
-    staying_log = np.log(STAY_SHARE) + staying_log
-    log_density = np.logaddexp(np.logaddexp(usual_log, surprised_log), staying_log)
-    place = -log_density - 2 * np.log(PLACE_REFERENCE * size[:, None])
-
+    turned = ((SURPRISE[0] + SURPRISE[1] * np.minimum(tracks.unseen, 0.5)) * size) ** 2
     log_size = np.log(people.size[None] / size[:, None])
     growth = SIZE_GATE[0] + SIZE_GATE[1] * tracks.unseen[:, None]
-    spread = SIZE_STDDEV + 0.1 * tracks.unseen[:, None]
+    near = _within(tracks, people, (PLACE_STDDEV * size) ** 2 + turned)
+    t, n = np.nonzero(near & (np.abs(log_size) <= growth))
+    size, log_size, unseen = size[t], log_size[t, n], tracks.unseen[t]
+
+    dx, dy = (people.place[n] - tracks.place[t]).T
+    wobble = (PLACE_STDDEV * size) ** 2
+    found, expected = people.place_covariance[n], tracks.place_covariance[t]
+    xx, xy, yy = (found[:, i, j] + expected[:, i, j] for i, j in ((0, 0), (0, 1), (1, 1)))
+    xx, yy = xx + wobble, yy + wobble
+    _, usual_log = _log_density(dx, dy, xx, xy, yy)
+    distance, surprised_log = _log_density(dx, dy, xx + turned[t], xy, yy + turned[t])
+    stay = (np.maximum(STAY * np.minimum(unseen, 1.0), PLACE_STDDEV) * size) ** 2
+    _, staying_log = _log_density(
+        dx, dy, found[:, 0, 0] + stay, found[:, 0, 1], found[:, 1, 1] + stay
+    )
+    steady = (1 - SURPRISE_SHARE) * np.exp(-TURN_RATE * np.minimum(unseen, 1.0))
+    usual_log += np.log((1 - STAY_SHARE) * steady)
+    surprised_log += np.log((1 - STAY_SHARE) * (1 - steady))
+    staying_log += np.log(STAY_SHARE)
+    log_density = np.logaddexp(np.logaddexp(usual_log, surprised_log), staying_log)
+    place = -log_density - 2 * np.log(PLACE_REFERENCE * size)
+
+    spread = SIZE_STDDEV + 0.1 * unseen
     scale = 0.5 * np.minimum((log_size / spread) ** 2, 12.0) + np.log(spread / SIZE_SPREAD)
+    shared = overlap(tracks.box, people.box)[t, n]
+    total = place + scale + OVERLAP_WEIGHT * (0.5 - shared)
+    costs = np.full(near.shape, np.inf)
+    costs[t, n] = np.where(distance <= GATE, total, np.inf)
+    return costs
 
-    total = place + scale + OVERLAP_WEIGHT * (0.5 - overlap(tracks.box, people.box))
-    inside = (distance <= GATE) & (np.abs(log_size) <= growth)
-    return np.where(inside, total, np.inf)
+
+def _within(tracks: Candidates, people: Candidates, variance: Float64Array) -> NDArray[np.bool_]:
+    """Pairs (T, N) that may be inside the gate: no ellipse reaches beyond its summed variances."""
+    reach = 2 * variance + np.trace(tracks.place_covariance, axis1=1, axis2=2)
+    total = reach[:, None] + np.trace(people.place_covariance, axis1=1, axis2=2)
+    dx, dy = (people.place[:, i] - tracks.place[:, i, None] for i in (0, 1))
+    return np.asarray(dx * dx + dy * dy <= GATE * total)
 
 
-def shadowed(
-    people: Candidates, score: NDArray[np.floating[Any]], least: float = SHADOW_OVERLAP
-) -> NDArray[np.bool_]:
-    """Which people (N,) cover the same pixels as a surer one: mostly the same person again."""
+def shared_with_surer(people: Candidates, score: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """
+    Largest intersection over union of each person (N,) with a surer one.
+
+    Who covers the same pixels as a surer find is mostly the same person again.
+    """
     shared = overlap(people.box, people.box)
     order = np.arange(len(score))
     surer = (score[:, None] > score) | ((score[:, None] == score) & (order[:, None] < order))
-    return np.asarray(((shared > least) & surer).any(axis=0))
+    return np.asarray(np.where(surer, shared, 0.0).max(axis=0, initial=0.0))
 
 
 def assign(costs: Float64Array, limit: float = LIMIT) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -171,12 +191,10 @@ def newness(costs: Float64Array, limit: float = LIMIT) -> Float64Array:
 
 
 def _log_density(
-    offset: Float64Array, covariance: Float64Array
+    dx: Float64Array, dy: Float64Array, xx: Float64Array, xy: Float64Array, yy: Float64Array
 ) -> tuple[Float64Array, Float64Array]:
-    """Squared Mahalanobis distances and Gaussian log densities (less a constant), (T, N)."""
-    xx, xy, yy = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
+    """Squared Mahalanobis distances and Gaussian log densities (less a constant) of offsets."""
     determinant = xx * yy - xy * xy
-    dx, dy = offset[..., 0], offset[..., 1]
     squared = (yy * dx * dx - 2 * xy * dx * dy + xx * dy * dy) / determinant
     return squared, -0.5 * (squared + np.log(determinant))
 

@@ -151,15 +151,22 @@ def predict(
     reach = np.where(fading, (1 - kept) / np.where(fading, fade_rate, 1.0), dt)
     nearest = np.maximum(LEAST_APPROACH, NEAREST * np.exp(-mean[:, 2]))
     passing = (mean[:, 5] < 0) & (1.0 + reach * mean[:, 5] < nearest)
-    stopped = passing[:, None] & np.isin(np.arange(SIZE), (3, 4, 5))
-    state = State(np.where(stopped, 0.0, mean), state.covariance, state.axes)
+    if passing.any():
+        mean = mean.copy()
+        mean[passing, 3:6] = 0.0
+        state = State(mean, state.covariance, state.axes)
     pose = np.eye(4) if camera_motion is None else camera_motion
-    steps = np.kron([[dt**3 / 3, dt**2 / 2], [dt**2 / 2, dt]], np.eye(3))
-    scale = np.exp(-2 * mean[:, 2])[:, None, None]
+    scale = np.exp(-2 * mean[:, 2])
     across = np.broadcast_to(density, len(mean))
     along = np.maximum(across, ALONG_RAY_DENSITY)
-    noise = scale * np.stack([across, across, along] * 2, axis=1)[:, None] * steps
-    noise[:, :3, :3] += _camera_noise(pose, scale)
+    strength = scale[:, None] * np.stack([across, across, along], axis=1)
+    noise = np.zeros((len(mean), 6, 6))
+    at = np.arange(3)
+    noise[:, at, at] = strength * (dt**3 / 3)
+    noise[:, at, at + 3] = noise[:, at + 3, at] = strength * (dt**2 / 2)
+    noise[:, at + 3, at + 3] = strength * dt
+    if camera_motion is not None:
+        noise[:, :3, :3] += _camera_noise(pose, scale[:, None, None])
     result = _moved(state, pose[:3, :3], pose[:3, 3], reach, kept, noise)
     result.covariance[:, BIAS, BIAS] += BIAS_DRIFT * dt
     result.covariance[:, SEEN_STATURE, SEEN_STATURE] += STATURE_DRIFT * dt
@@ -195,10 +202,18 @@ def directions(mean: Float64Array) -> Float64Array:
 def _towards(points: Float64Array) -> Float64Array:
     """Rotations (N, 3, 3) to axes whose z points to each of the points, x level or so."""
     z = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-9)
-    steep = np.abs(z[:, 1:2]) > 0.99
-    x = np.cross(np.where(steep, [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]), z)
+    steep = np.abs(z[:, 1]) > 0.99
+    axes = np.zeros((len(z), 3, 3))
+    x, y = axes[:, 0], axes[:, 1]
+    axes[:, 2] = z
+    # The cross product of z and what is level: y of the picture, or its z for who is above.
+    x[:, 0] = np.where(steep, -z[:, 1], z[:, 2])
+    x[:, 1] = np.where(steep, z[:, 0], 0.0)
+    x[:, 2] = np.where(steep, 0.0, -z[:, 0])
     x /= np.linalg.norm(x, axis=1, keepdims=True)
-    return np.stack([x, np.cross(z, x), z], axis=1)
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        y[:, i] = z[:, j] * x[:, k] - z[:, k] * x[:, j]
+    return axes
 
 
 def _moved(

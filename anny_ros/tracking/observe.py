@@ -28,6 +28,11 @@ _PLACES = (
     'translation', 'joint_positions', 'keypoints_3d', 'position', 'head_position',
     'ground_position',
 )  # fmt: skip
+# What a track hands over when it goes on as another reading of the pictures has it.
+_CARRIED = (
+    'last_seen', 'state', 'extent', 'lateral_variance', 'extra_variance',
+    'extra_stature_variance', 'phenotype', 'phenotype_weight', 'galleries', 'poses',
+)  # fmt: skip
 
 
 def again(
@@ -94,6 +99,48 @@ def begin(
         poses=Poses.of(people),
         bodies=people,
     )
+
+
+def otherwise(
+    tracks: Tracks,
+    alternatives: Tracks,
+    columns: NDArray[np.intp],
+    taken: NDArray[np.intp],
+    people: Detections,
+) -> NDArray[np.intp]:
+    """
+    Let tracks go on as their alternatives, in place; who they are stays.
+
+    Parameters
+    ----------
+    tracks : Tracks
+        T tracks, corrected with a picture.
+    alternatives : Tracks
+        A rows with numbers of ``tracks``, corrected with the same picture but for their bodies.
+    columns, taken : ndarray, (A,) and (T,)
+        Which of ``people`` they took, or -1.
+    people : Detections
+
+    Returns
+    -------
+    ndarray, (A,)
+        Rows of ``tracks`` that changed.
+
+    """
+    rows = np.searchsorted(tracks.numbers, alternatives.numbers)
+    seen = np.flatnonzero(columns >= 0)
+    bodies = resized(people[columns[seen]], readout.statures(alternatives.state[seen])[0])
+    poses = Poses.of(bodies)
+    # Whoever took the find until now filtered its body.
+    takers = taken == columns[seen, None]
+    known = np.flatnonzero(takers.any(axis=1))
+    poses[known] = tracks.poses[takers[known].argmax(axis=1)]
+    alternatives.poses[seen] = poses
+    for name in _CARRIED:
+        getattr(tracks, name)[rows] = getattr(alternatives, name)
+    bodies = _with_rows(alternatives.bodies, seen, bodies)
+    tracks.bodies = _with_rows(tracks.bodies, rows, bodies)
+    return rows
 
 
 def resized(people: Detections, log_stature: Float64Array) -> Detections:

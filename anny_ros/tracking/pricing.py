@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+import math
 
 from anny_ros.parameters import TrackingParameters
 from anny_ros.tracking import appearance, assignment
@@ -49,12 +50,48 @@ class Prices:
     near: NDArray[np.bool_]
 
 
+class Arrivals:
+    """
+    How often strangers come, which is learned.
+
+    Whoever turns up may be somebody who was out of sight, or a stranger, the likelier the more
+    of those come: a door in use is not a room of four.
+    """
+
+    # Strangers a second for which costs are as they are, as if met for so many seconds before.
+    USUAL, BEFORE = 0.5, 4.0
+    # Nobody is a stranger who was there at first, within so many seconds.
+    SETTLED = 1.0
+    MEMORY = 300.0  # seconds
+    LONGEST_STEP = 1.0  # seconds; who came during a longer one is not known
+    RANGE = (-1.0, 2.0)  # nats
+
+    def __init__(self) -> None:
+        self._count, self._time = self.USUAL * self.BEFORE, self.BEFORE
+        self._began = -math.inf
+
+    def learn(self, born: Float64Array, stamp: float, dt: float) -> None:
+        """Take in when people were first seen (any length) who are believed from now on."""
+        if not math.isfinite(self._began):
+            self._began = stamp
+            return
+        step = min(dt, self.LONGEST_STEP)
+        kept = math.exp(-step / self.MEMORY)
+        self._count = kept * self._count + np.count_nonzero(born > self._began + self.SETTLED)
+        self._time = kept * self._time + step
+
+    def bonus(self) -> float:
+        """Nats by which somebody known is likelier than where strangers come as is usual."""
+        return float(np.clip(math.log(self.USUAL * self._time / self._count), *self.RANGE))
+
+
 class Pricing:
     """Prices pairs, and learns from pairs that are certain what looks and sizes are worth."""
 
     def __init__(self) -> None:
         self.similarity = SimilarityScale()
         self.sizes = SizeScale()
+        self.arrivals = Arrivals()
 
     def price(
         self,
@@ -78,14 +115,16 @@ class Pricing:
         squared = assignment.squared_size_distances(predicted, found)
         costs = geometric + self.sizes.costs(squared) - self.similarity.log_ratio(similarity)
         low = people.score < parameters.birth_score
-        shadow = assignment.shadowed(found, people.score)
+        shared = assignment.shared_with_surer(found, people.score)
+        shadow = shared > assignment.SHADOW_OVERLAP
+        near = shared > assignment.BIRTH_OVERLAP
         costs = costs + LOW_SCORE_COST * low + SHADOW_COST * shadow
         share = np.where(tracks.confirmed, 1.0, TENTATIVE_SHARE)[:, None]
         costs = assignment.LIMIT - share * (assignment.LIMIT - costs)
         # A long step between pictures is no absence.
         missing = before - tracks.last_seen > 0
         away = missing & (predicted.unseen > parameters.occlusion_time)
-        near = assignment.shadowed(found, people.score, assignment.BIRTH_OVERLAP)
+        costs -= self.arrivals.bonus() * (missing & tracks.confirmed)[:, None]
         doubtful = shadow | (near & ~tracks.confirmed[:, None])
         costs[away[:, None] & low | missing[:, None] & doubtful] = np.inf
         return Prices(costs, geometric, similarity, squared, shadow, near)
@@ -95,12 +134,16 @@ class Pricing:
         prices: Prices,
         rows: NDArray[np.intp],
         columns: NDArray[np.intp],
+        sure: Float64Array,
         features: NDArray[np.float32],
     ) -> None:
-        """Learn from the pairs that were made, and from the people of one picture (N, A)."""
+        """
+        Learn from the pairs that were made, and from the people of one picture (N, A).
+
+        ``sure`` (P,) is how sure each pair is by all cues.
+        """
         certain = assignment.pair_confidence(prices.geometric, rows, columns) > SURE
         self.similarity.learn(
             prices.similarity[rows, columns][certain], appearance.strangers(features)
         )
-        certain = assignment.pair_confidence(prices.costs, rows, columns) > SURE
-        self.sizes.learn(prices.squared_sizes[rows, columns][certain])
+        self.sizes.learn(prices.squared_sizes[rows, columns][sure > SURE])

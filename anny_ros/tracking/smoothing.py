@@ -72,8 +72,8 @@ class Poses:
         points += [getattr(people, name)[:, None] for name in _SINGLE]
         offsets = np.concatenate(points, axis=1) - position
         return cls(
-            rotations.astype(np.float32),
-            offsets.astype(np.float32),
+            np.asarray(rotations, np.float32),
+            np.asarray(offsets, np.float32),
             np.zeros_like(rotations, np.float32),
             np.zeros_like(offsets, np.float32),
             np.zeros(len(people), np.float32),
@@ -179,13 +179,14 @@ def _one_euro(
     inner = old.ndim - 2
     flat, x = (values.reshape(num, count, 3**inner) for values in (old, seen))
     change = x - flat
-    rates = rate.reshape(flat.shape)
     share = _gain(np.full(num, SPEED_CUTOFF, np.float32), step)[:, None, None]
-    rates = (1 - share) * rates + (share / step[:, None, None]) * change
+    rates = (1 - share) * rate.reshape(flat.shape)
+    rates += (share / step[:, None, None]) * change
     speed = np.sqrt(np.einsum('tkc,tkc->tk', rates, rates) * np.float32(1 / inner))
     gain = _gain(REST_CUTOFF + np.float32(slope) * speed, step[:, None])
     change *= gain[..., None]
-    return (flat + change).reshape(old.shape), rates.reshape(old.shape)
+    change += flat
+    return change.reshape(old.shape), rates.reshape(old.shape)
 
 
 def _gain(cutoff: Float32Array, step: Float32Array) -> Float32Array:

@@ -16,6 +16,7 @@ import math
 from anny_ros.parameters import TrackingParameters
 from anny_ros.tracking import appearance, assignment, motion, observe
 from anny_ros.tracking.candidates import reestimated
+from anny_ros.tracking.deferral import Deferral
 from anny_ros.tracking.measurement import measure, Measurements
 from anny_ros.tracking.names import NameGenerator
 from anny_ros.tracking.pose import camera_motion, checked_pose
@@ -80,6 +81,7 @@ class Tracker:
         self._stamp = -math.inf
         self._expected: NDArray[np.float32] = np.zeros((0, 4), np.float32)
         self._pricing = Pricing()
+        self._deferral: Deferral | None = None
 
     def reset(self) -> None:
         """Forget everybody; ids and numbers go on and are not given again."""
@@ -89,6 +91,7 @@ class Tracker:
         self._stamp = -math.inf
         self._expected = np.zeros((0, 4), np.float32)
         self._pricing = Pricing()
+        self._deferral = None
 
     def update(self, detections: Detections, world_from_camera: FloatArray | None = None) -> Scene:
         """
@@ -135,11 +138,15 @@ class Tracker:
             reset = True
         if reset or not len(tracks):
             tracks = Tracks.none(people)
+            self._deferral = None
+        deferral = Deferral(tracks) if self._deferral is None else self._deferral
+        deferral.prune(tracks)
+        deferral.tracks = self._predicted(deferral.tracks, people, pose)
         tracks = self._predicted(tracks, people, pose)
-        tracks, seen = self._associated(tracks, people)
+        tracks, seen = self._associated(tracks, people, deferral)
         tracks = tracks.take(seen | tracks.alive(stamp, self.parameters))
         self._tracks, self._stamp, self._camera = tracks, stamp, detections.camera
-        self._pose = pose
+        self._pose, self._deferral = pose, deferral
         scene = make_scene(tracks, detections, self.parameters, reset, pose)
         present = np.isin(scene.states, (TrackState.TRACKED, TrackState.OCCLUDED))
         present &= scene.humans.position[:, 2] > 0
@@ -162,8 +169,9 @@ class Tracker:
         """Drop and count rows that would corrupt a track."""
         usable = detections.position[:, 2] > 0  # False for NaN
         for name in _FINITE_ROWS:
-            array = getattr(detections, name)
-            usable &= np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
+            finite = np.isfinite(getattr(detections, name))
+            if not finite.all():
+                usable &= finite.reshape(len(usable), -1).all(axis=1)
         self.num_rejected += int(len(usable) - np.count_nonzero(usable))
         return detections if usable.all() else detections[usable]
 
@@ -202,9 +210,11 @@ class Tracker:
             tracks.poses = tracks.poses.turned(moved[:3, :3])
         return tracks
 
-    def _associated(self, tracks: Tracks, people: Detections) -> tuple[Tracks, NDArray[np.bool_]]:
+    def _associated(
+        self, tracks: Tracks, people: Detections, deferral: Deferral
+    ) -> tuple[Tracks, NDArray[np.bool_]]:
         """Match, correct the matched tracks, add new ones; also which rows were seen."""
-        num_tracks = len(tracks)
+        dt = people.stamp - self._stamp
         measured = measure(
             people.position, people.position_covariance, people.stature, people.stature_stddev
         )
@@ -214,13 +224,27 @@ class Tracker:
         )
         rows, columns = assignment.assign_in_turn(prices.costs, prices.near)
         sure = assignment.pair_confidence(prices.costs, rows, columns)
-        self._pricing.learn(prices, rows, columns, features)
+        self._pricing.learn(prices, rows, columns, sure, features)
+        taken = np.full(len(tracks), -1)
+        taken[rows] = columns
+        if len(deferral.tracks):
+            other = self._pricing.price(
+                deferral.tracks, people, measured, features, self._stamp, self.parameters
+            )
+            deferral.follow(tracks, taken, prices, other, dt)
+        deferral.open(tracks, rows, columns, prices.costs, people.stamp)
+        deferral.correct(people, measured)
+        doubted = rows[~tracks.confirmed[rows]]
         observe.again(
             tracks, rows, people[columns], measured[columns], features[columns], self.parameters
         )
-        seen = np.zeros(num_tracks, bool)
-        seen[rows] = True
-        self._doubt(tracks, seen, rows, sure, people.stamp - self._stamp)
+        believed = doubted[tracks.confirmed[doubted]]
+        self._pricing.arrivals.learn(tracks.born[believed], people.stamp, dt)
+        seen = taken >= 0
+        for alternatives, at in deferral.decided(people.stamp):
+            seen[observe.otherwise(tracks, alternatives, at, taken, people)] = at >= 0
+            columns = np.concatenate([columns, at[at >= 0]])
+        self._doubt(tracks, seen, rows, sure, dt)
         new = (people.score >= self.parameters.birth_score) & ~prices.near
         new[columns] = False
         if not new.any():

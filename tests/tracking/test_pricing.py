@@ -6,7 +6,7 @@ from anny_ros.parameters import TrackingParameters
 from anny_ros.tracking import Tracker
 from anny_ros.tracking.appearance import normalised
 from anny_ros.tracking.measurement import measure
-from anny_ros.tracking.pricing import LOW_SCORE_COST, Pricing, SHADOW_COST
+from anny_ros.tracking.pricing import Arrivals, LOW_SCORE_COST, Pricing, SHADOW_COST
 import numpy as np
 import pytest
 
@@ -61,3 +61,28 @@ def test_a_double_costs_and_brings_nobody_back(people_at):
     later = priced(people_at, twice, unseen=3)
     assert np.isfinite(later.costs[0, 0])
     assert np.isinf(later.costs[0, 1])
+
+
+def test_where_few_strangers_come_somebody_known_is_likelier():
+    quiet, busy = Arrivals(), Arrivals()
+    assert quiet.bonus() == 0.0
+    for i in range(300):
+        came = np.full(1, i / 15) if i % 5 == 0 else np.zeros(0)
+        quiet.learn(np.zeros(0), i / 15, 1 / 15)
+        busy.learn(came, i / 15, 1 / 15)
+    assert quiet.bonus() > 1.0
+    assert busy.bonus() < -0.5
+    assert Arrivals.RANGE[0] <= busy.bonus()
+    for i in range(300, 30000):
+        busy.learn(np.zeros(0), i / 15, 1 / 15)
+    assert busy.bonus() == pytest.approx(Arrivals.RANGE[1])
+
+
+def test_who_is_there_at_first_and_who_came_unseen_are_no_strangers():
+    arrivals, empty = Arrivals(), Arrivals()
+    for i in range(30):
+        arrivals.learn(np.full(5, 0.1) if i == 4 else np.zeros(0), i / 15, 1 / 15)
+        empty.learn(np.zeros(0), i / 15, 1 / 15)
+    assert arrivals.bonus() == empty.bonus() > 0
+    arrivals.learn(np.zeros(0), 1e6, 1e6)
+    assert arrivals.bonus() < empty.bonus() + 0.5
