@@ -40,7 +40,7 @@ UNSEEN_DENSITY = 1.0
 UNSEEN_AFTER = 0.3  # seconds
 # Who turns to the side startles (``correction``), but distances are too vague for that: along the
 # ray anybody must be expected to turn at any time, and the density is at least this.
-ALONG_RAY_DENSITY = 0.44
+ALONG_RAY_DENSITY = 0.4
 # Of a person who is seen for the first time, m/s per axis.
 INITIAL_SPEED_STDDEV = 1.0
 # Rate at which the assumed velocity of someone out of sight fades, 1/s.
