@@ -90,10 +90,10 @@ def film(skeleton: Skeleton, rotations: Tensor, rng: np.random.Generator) -> Peo
 
 
 def lift(
-    lifter: Lifter, refiner: Refiner, rays: Tensor, confidences: Tensor
+    lifter: Lifter, refiner: Refiner, rays: Tensor, confidences: Tensor, edges: Tensor
 ) -> tuple[Estimate, Track]:
     """Estimate bodies picture by picture, and the track that they make."""
-    view = make_view(rays, confidences, torch.full((len(rays),), torch.nan))
+    view = make_view(rays, confidences, torch.full((len(rays),), torch.nan), edges)
     lifted = lifter(view)
     refined = refiner(lifted, view)
     R = view.R_view_camera.transpose(1, 2)
@@ -145,14 +145,16 @@ def judge(skeleton: Skeleton, truth: Tensor, bodies: Estimate) -> list[float]:
     ]
 
 
-def seen(people: People, rng: np.random.Generator, held: float) -> tuple[Tensor, Tensor]:
-    """Report keypoints; a share ``held`` of the half seconds keep their first picture's errors."""
-    rays, confidences, _ = observe(people, rng)
+def seen(
+    people: People, rng: np.random.Generator, held: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Report keypoints, and edges; a share ``held`` of the half seconds keep their first picture's errors."""
+    rays, confidences, _, edges = observe(people, rng)
     exact = people.reported[..., :2] / people.reported[..., 2:]
     block = np.arange(len(rays)) // round(RATE / 2)
     keeps = (rng.random(block[-1] + 1) < held)[block]
     source = torch.as_tensor(np.where(keeps, block * round(RATE / 2), np.arange(len(rays))))
-    return exact + (rays - exact)[source], confidences[source]
+    return exact + (rays - exact)[source], confidences[source], edges
 
 
 def measure(data: Path, seed: int) -> dict[str, Float64Array]:

@@ -30,7 +30,7 @@ from anny_ros.errors import AnnyError, InputError
 from anny_ros.inference.lite import LEAST_CONFIDENCE
 from anny_ros.keypoints.lifter import LIFTED_JOINTS, mirror_rotations, MIRRORED_KEYPOINTS
 from anny_ros.keypoints.movenet import KeypointDetections, KeypointDetector
-from anny_ros.keypoints.view import box_tops
+from anny_ros.keypoints.view import box_tops, make_view, picture_edges, View
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,8 @@ class Observed:
         0 where a keypoint counts as missing.
     top : Tensor, (N,)
         Upper edge of the box, as a tangent y / z; NaN where it is not known.
+    edges : Tensor, (N, 4)
+        Of the picture, as for ``make_view``.
 
     """
 
@@ -76,12 +78,23 @@ class Observed:
     rays: Tensor
     confidences: Tensor
     top: Tensor
+    edges: Tensor
 
     def __len__(self) -> int:
         return len(self.people)
 
     def __getitem__(self, rows: Tensor) -> Observed:
-        return Observed(self.people[rows], self.rays[rows], self.confidences[rows], self.top[rows])
+        return Observed(
+            self.people[rows],
+            self.rays[rows],
+            self.confidences[rows],
+            self.top[rows],
+            self.edges[rows],
+        )
+
+    def view(self) -> View:
+        """Make the lifter's input."""
+        return make_view(self.rays, self.confidences, self.top, self.edges)
 
     def mirrored(self) -> Observed:
         """Mirror everybody left to right."""
@@ -93,7 +106,11 @@ class Observed:
             reported=self.people.reported[:, order] * flip,
         )
         return Observed(
-            people, self.rays[:, order] * flip[:2], self.confidences[:, order], self.top
+            people,
+            self.rays[:, order] * flip[:2],
+            self.confidences[:, order],
+            self.top,
+            torch.cat([-self.edges[:, [1, 0]], self.edges[:, 2:]], 1),
         )
 
 
@@ -110,6 +127,7 @@ def joined(parts: Sequence[Observed]) -> Observed:
         torch.cat([part.rays for part in parts]),
         torch.cat([part.confidences for part in parts]),
         torch.cat([part.top for part in parts]),
+        torch.cat([part.edges for part in parts]),
     )
 
 
@@ -146,7 +164,8 @@ def read_observed(folder: Path) -> Observed:
         torch.as_tensor((rows['true_box'][:, 1] - K[:, 1, 2]) / K[:, 1, 1]).float(),
     )
     trusted = torch.as_tensor(trusted, dtype=torch.float32)
-    return Observed(people, rays, trusted, box_tops(rows['box'], K))
+    edges = picture_edges(K, *rows['picture_size'].T)
+    return Observed(people, rays, trusted, box_tops(rows['box'], K), edges)
 
 
 def look(
@@ -190,6 +209,7 @@ def _rows_of(
         'phenotype': labels.phenotype,
         'points': labels.keypoints_3d.astype(np.float32),
         'size_px': sizes(labels.bbox),
+        'picture_size': np.tile([picture.camera.width, picture.camera.height], (len(who), 1)),
     }
 
 

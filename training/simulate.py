@@ -34,6 +34,7 @@ _FACE_PAIRS = ((1, 2), (3, 4))
 # What was measured is how looks at a person differ; where the 2D network puts a joint differs
 # from the body's own point by about this share of the extent besides.
 _JOINT_DEFINITION = 0.01
+_NO_EDGES = torch.tensor([-torch.inf, torch.inf, -torch.inf, torch.inf])
 # A hand over a forearm.
 _HAND = 0.7
 # Error of the box's upper edge over the extent: usual, and now and then (hair, hats, somebody
@@ -97,6 +98,11 @@ class People:
 
     def __len__(self) -> int:
         return len(self.phenotype)
+
+    def edges(self) -> Tensor:
+        """Edges of the pictures (N, 4) as tangents: left, right, upper, lower."""
+        half = torch.as_tensor(self.half_view, dtype=torch.float32)
+        return torch.stack([-half[:, 0], half[:, 0], -half[:, 1], half[:, 1]], 1)
 
 
 def _rotation_about(axis: int, angle: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -356,7 +362,7 @@ class KeypointNoise:
 
 def observe(
     people: People, rng: np.random.Generator, exact: bool = False
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """
     Simulate what the 2D network reports.
 
@@ -375,6 +381,8 @@ def observe(
         0 where a keypoint is missing.
     top : Tensor, (N,)
         Tangent y / z of the box's upper edge; NaN where it is not known.
+    edges : Tensor, (N, 4)
+        Tangents of the picture's left, right, upper and lower edge; if exact, there are none.
 
     """
     points = people.reported.double().numpy()
@@ -382,7 +390,7 @@ def observe(
     count = len(rays)
     if exact:
         confident = torch.full((count, 17), 0.8)
-        return torch.as_tensor(rays, dtype=torch.float32), confident, people.top
+        return torch.as_tensor(rays, dtype=torch.float32), confident, people.top, _NO_EDGES.expand(count, -1)
     noise = KeypointNoise.load()
     extent = _extent(people.reported)[:, None, None]
     size_px = np.clip(people.size_px, noise.sizes_px[0], noise.sizes_px[-1])
@@ -425,6 +433,7 @@ def observe(
         torch.as_tensor(seen, dtype=torch.float32),
         torch.as_tensor(confidences, dtype=torch.float32),
         torch.as_tensor(top, dtype=torch.float32),
+        people.edges(),
     )
 
 

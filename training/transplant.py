@@ -5,13 +5,16 @@ Errors that the 2D network made on rendered people, given to simulated ones.
 
 Whoever is simulated takes all errors of one look (they belong together: a hidden arm, a swapped
 pair of legs, a head seen from behind) at somebody who was seen from the same side at about the
-same size. Poses and shapes are then without end, and the errors are real.
+same size, and who is about as old: a toddler's head is reported otherwise than an adult's. Poses
+and shapes are then without end, and the errors are real.
 """
 
 from __future__ import annotations
 
+from anny_ros.body.phenotype import age_value
 from anny_ros.body.skeleton import Skeleton
 from anny_ros.keypoints.reported import ReportedPoints
+from anny_ros.types import PHENOTYPE_NAMES
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -24,18 +27,28 @@ FloatArray = NDArray[np.float64]
 
 _SIDES = 16  # sectors of the heading
 _SIZES_PX = (60.0, 120.0, 240.0)
-_FEWEST = 12  # looks, or the size counts no more
+_YEARS = (3.0, 12.0)
+_AGE = PHENOTYPE_NAMES.index('age')
+_FEWEST = 12  # looks, or first the size, then the age counts no more
 # A pair counts as exchanged if it is this much nearer to the other side.
 _EXCHANGED = 0.5
 _PAIRS = np.arange(1, 17).reshape(8, 2)
 # Each error is made a little larger or smaller, so that none is learnt by heart.
 _VARIED = 0.25
+# Edges of the picture that are farther from the middle, in extents, might as well not be there.
+_FAR = 3.0
 
 
 def heading(people: People) -> FloatArray:
     """Which way chests face (N,), radians about the vertical from facing away."""
     forward = -people.rotations[:, 0, :, 1].double().numpy()
     return np.asarray(np.arctan2(forward[:, 0], forward[:, 2]))
+
+
+def _middles(points: FloatArray) -> FloatArray:
+    """Middles of the boxes of points (N, K, 2), as x, x, y, y (N, 4)."""
+    middle = (points.min(1) + points.max(1)) / 2
+    return np.repeat(middle, 2, axis=1)
 
 
 class MeasuredErrors:
@@ -64,14 +77,18 @@ class MeasuredErrors:
         self._error = (seen - expected) / extent[:, None, None]
         self._confidences = looks.confidences.double().numpy()
         self._top_error = (looks.top - people.top).double().numpy() / extent
-        side, size = self._place(people)
-        self._rows: dict[tuple[int, int], NDArray[np.int64]] = {}
-        for i in range(_SIDES):
-            for j in range(len(_SIZES_PX) + 1):
-                rows = np.flatnonzero((side == i) & (size == j))
-                if len(rows) < _FEWEST:
-                    rows = np.flatnonzero(side == i)
-                self._rows[i, j] = rows if len(rows) else np.arange(len(side))
+        bounds = looks.edges.double().numpy() - _middles(true)
+        self._edges = np.clip(bounds / extent[:, None], -_FAR, _FAR)
+        side, age, size = self._kind(people)
+        self._rows: dict[tuple[int, int, int], NDArray[np.int64]] = {}
+        for kind in np.ndindex(_SIDES, len(_YEARS) + 1, len(_SIZES_PX) + 1):
+            self._rows[kind] = np.arange(len(side))
+            alike = np.ones(len(side), bool)
+            for classes, wanted in zip((side, age, size), kind, strict=True):
+                alike &= classes == wanted
+                if np.count_nonzero(alike) < _FEWEST:
+                    break
+                self._rows[kind] = np.flatnonzero(alike)
 
     @staticmethod
     def _exchanges(true: FloatArray, seen: FloatArray) -> NDArray[np.int64]:
@@ -86,11 +103,15 @@ class MeasuredErrors:
         return order
 
     @staticmethod
-    def _place(people: People) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _kind(people: People) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Classes of side, age and size (N,) that looks are chosen by."""
         side = np.floor((heading(people) / (2 * np.pi) + 0.5) * _SIDES).astype(np.int64) % _SIDES
-        return side, np.searchsorted(_SIZES_PX, people.size_px)
+        age = np.searchsorted(age_value(np.array(_YEARS)), people.phenotype[:, _AGE].numpy())
+        return side, age, np.searchsorted(_SIZES_PX, people.size_px)
 
-    def observe(self, people: People, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def observe(
+        self, people: People, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """
         Simulate what the 2D network reports of whole people.
 
@@ -104,11 +125,12 @@ class MeasuredErrors:
         rays : Tensor, (N, 17, 2)
         confidences : Tensor, (N, 17)
         top : Tensor, (N,)
-            As of ``simulate.observe``.
+        edges : Tensor, (N, 4)
+            As of ``simulate.observe``; where the look's were about that person.
 
         """
-        places = zip(*self._place(people), strict=True)
-        looks = np.array([rng.choice(self._rows[int(i), int(j)]) for i, j in places], np.int64)
+        kinds = np.stack(self._kind(people), 1).tolist()
+        looks = np.array([rng.choice(self._rows[i, j, k]) for i, j, k in kinds], np.int64)
         points = people.reported.double().numpy()
         true = points[..., :2] / points[..., 2:]
         extent = extent_of(true)
@@ -116,8 +138,10 @@ class MeasuredErrors:
         scale = np.exp(_VARIED * rng.normal(size=(len(looks), 17, 1)))
         rays = expected + extent[:, None, None] * scale * self._error[looks]
         top = people.top.double().numpy() + extent * self._top_error[looks]
+        edges = _middles(true) + extent[:, None] * self._edges[looks]
         return (
             torch.as_tensor(rays, dtype=torch.float32),
             torch.as_tensor(self._confidences[looks], dtype=torch.float32),
             torch.as_tensor(top, dtype=torch.float32),
+            torch.as_tensor(edges, dtype=torch.float32),
         )

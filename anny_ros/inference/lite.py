@@ -19,7 +19,7 @@ from anny_ros.inference.stopwatch import Stopwatch
 from anny_ros.keypoints.lifter import Lifted, LIFTED_JOINTS, Lifter
 from anny_ros.keypoints.movenet import KeypointDetections, KeypointDetector
 from anny_ros.keypoints.refine import Refined, Refiner
-from anny_ros.keypoints.view import box_tops, make_view, NUM_KEYPOINTS, View
+from anny_ros.keypoints.view import box_tops, make_view, NUM_KEYPOINTS, picture_edges, View
 from anny_ros.parameters import Parameters
 from anny_ros.types import Camera, Detections, FloatArray, Frame
 import numpy as np
@@ -99,7 +99,10 @@ class LiteEstimator(Estimator):
             )
             return replace(nobody, candidates=candidates, timings_ms=watch.laps_ms)
         top = box_tops(found.bbox, camera.K)
-        view = make_view(_rays(found.keypoints, camera), torch.as_tensor(trusted), top)
+        size = np.array([camera.width]), np.array([camera.height])
+        edges = picture_edges(camera.K[None], *size).expand(len(top), -1)
+        rays = _rays(found.keypoints, camera)
+        view = make_view(rays, torch.as_tensor(trusted), top, edges)
         lifted = self._lifter(view)
         watch.lap('lift')
         refined = self._refiner(lifted, view)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 NUM_KEYPOINTS = 17
-NUM_FEATURES = NUM_KEYPOINTS * 3 + 7
+NUM_FEATURES = NUM_KEYPOINTS * 3 + 11
 _SMALLEST_EXTENT = 1e-4
 # An adult 14 m away. Farther than that perspective tells nothing, and the lifter must not guess
 # the size of a body from how far away training's people could be.
@@ -27,6 +27,9 @@ _FAR_EXTENT = 0.12
 _HIGHEST = 2.0
 # A box that begins this near the picture's upper edge, over its height, may be cut by it.
 _NEAR_EDGE = 0.02
+# Edges of the picture that are farther from the middle, in extents, cut nothing off.
+_FARTHEST_EDGE = 1.5
+_WIDEST = 3.0  # tangent
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,30 @@ def box_tops(boxes: NDArray[np.floating[Any]], K: NDArray[np.floating[Any]]) -> 
     return torch.as_tensor(np.where(cut, np.nan, tangents), dtype=torch.float32)
 
 
-def make_view(rays: Tensor, confidences: Tensor, top: Tensor) -> View:
+def picture_edges(
+    K: NDArray[np.floating[Any]], width: NDArray[np.integer[Any]], height: NDArray[np.integer[Any]]
+) -> Tensor:
+    """
+    Take the edges of pictures.
+
+    Parameters
+    ----------
+    K : ndarray, (N, 3, 3)
+    width, height : ndarray, (N,), pixels
+
+    Returns
+    -------
+    Tensor, (N, 4)
+        Tangents x / z of the left and the right edge, y / z of the upper and the lower one.
+
+    """
+    first = (-0.5 - K[:, :2, 2]) / K[:, [0, 1], [0, 1]]
+    size = np.stack([width, height], 1) / K[:, [0, 1], [0, 1]]
+    edges = np.stack([first, first + size], -1)  # (N, axis, side)
+    return torch.as_tensor(edges.reshape(-1, 4), dtype=torch.float32)
+
+
+def make_view(rays: Tensor, confidences: Tensor, top: Tensor, edges: Tensor) -> View:
     """
     Normalise people's keypoints.
 
@@ -127,6 +153,9 @@ def make_view(rays: Tensor, confidences: Tensor, top: Tensor) -> View:
     top : Tensor, (N,)
         Tangent y / z of the upper edge of the person's box; NaN where it is not known. How high
         the head is above the eyes is what tells children from adults.
+    edges : Tensor, (N, 4)
+        Tangents of the picture's left, right, upper and lower edge. Joints beyond them are
+        reported near them, so the lifter has to know where they are.
 
     Returns
     -------
@@ -142,6 +171,7 @@ def make_view(rays: Tensor, confidences: Tensor, top: Tensor) -> View:
     above = torch.stack([centre[:, 0], top, torch.ones_like(top)], 1)
     above = (R @ above[..., None])[..., 0]
     crown = (above[:, 1] / above[:, 2].clamp_min(0.05) - middle[:, 1]) / extent
+    bounds = _edges_in_view(edges, centre, R, middle) / extent[:, None]
     normalised = (xy - middle[:, None]) / extent[:, None, None] * seen[..., None]
     features = torch.cat(
         [
@@ -152,7 +182,18 @@ def make_view(rays: Tensor, confidences: Tensor, top: Tensor) -> View:
             middle / extent[:, None],
             torch.nan_to_num(crown).clamp(-_HIGHEST, _HIGHEST)[:, None],
             (~crown.isnan())[:, None].float(),
+            bounds.clamp(-_FARTHEST_EDGE, _FARTHEST_EDGE),
         ],
         1,
     )  # (N, NUM_FEATURES)
     return View(features, R, middle, extent, xy, confidences)
+
+
+def _edges_in_view(edges: Tensor, centre: Tensor, R: Tensor, middle: Tensor) -> Tensor:
+    """How far the edges (N, 4) are right of or below the middle, where a person's ray meets them."""
+    flat = edges.clamp(-_WIDEST, _WIDEST)
+    x, y = (centre[:, None, k].expand(-1, 2) for k in (0, 1))
+    points = torch.stack([torch.cat([flat[:, :2], x], 1), torch.cat([y, flat[:, 2:]], 1)], -1)
+    turned = torch.nn.functional.pad(points, (0, 1), value=1.0) @ R.transpose(1, 2)
+    xy = turned[..., :2] / turned[..., 2:].clamp_min(0.05) - middle[:, None]
+    return torch.cat([xy[:, :2, 0], xy[:, 2:, 1]], 1)

@@ -39,6 +39,7 @@ def make_people(skeleton, num_people=3, seed=0, turn=0.15):
         shown[..., :2] / shown[..., 2:],
         torch.full((num_people, 17), 0.9),
         torch.full((num_people,), float('nan')),
+        torch.tensor([-1.0, 1.0, -1.0, 1.0]).expand(num_people, -1),
     )
     turned = E.clone()
     turned[:, 0] = view.R_view_camera @ E[:, 0]

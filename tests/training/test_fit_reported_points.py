@@ -11,7 +11,8 @@ from training.observe_pictures import Observed
 def test_offsets_that_made_the_looks_are_found_again(simulated_people, lifted_skeleton):
     people, skeleton = simulated_people, lifted_skeleton
     rays = people.reported[..., :2] / people.reported[..., 2:]
-    looks = Observed(people, rays, torch.full((len(people), 17), 0.8), people.top)
+    confidences = torch.full((len(people), 17), 0.8)
+    looks = Observed(people, rays, confidences, people.top, people.edges())
     for (_, _, truth), (_, _, found) in zip(OFFSETS, fit(looks, skeleton), strict=True):
         np.testing.assert_allclose(found.offset, truth, atol=2e-3)
         assert found.after < 0.2 * found.before + 1e-3

@@ -32,7 +32,7 @@ def write_looks(path, seed=0):
     arrays = {
         'keypoints': pixels, 'confidences': confidences, 'K': K, 'rotations': E.numpy(),
         'phenotype': phenotype.numpy(), 'points': points, 'true_box': boxes, 'box': boxes + 2,
-        'size_px': (boxes[:, 2:] - boxes[:, :2]).max(1),
+        'size_px': (boxes[:, 2:] - boxes[:, :2]).max(1), 'picture_size': [[640, 480]] * N,
     }  # fmt: skip
     np.savez(path, **{k: np.asarray(v, np.float32) for k, v in arrays.items()})
     return arrays
@@ -46,6 +46,8 @@ def test_looks_come_back_as_rays_with_the_truth(tmp_path):
     points = arrays['points']
     np.testing.assert_allclose(looks.rays[:N], points[..., :2] / points[..., 2:], atol=1e-5)
     np.testing.assert_allclose(looks.people.reported[:N], points, atol=1e-4)
+    first, last = (-0.5 - 240) / 450, (479.5 - 240) / 450
+    np.testing.assert_allclose(looks.edges[:, 2:], [[first, last]] * 2 * N, atol=1e-6)
     assert (looks.confidences[:, 9] == 0).all()  # as on a robot: too unsure to count
     np.testing.assert_allclose(looks.top[:N], (arrays['box'][:, 1] - 240) / 450, atol=1e-5)
     np.testing.assert_allclose(
@@ -65,7 +67,11 @@ def test_mirrored_people_pose_as_their_mirrored_keypoints(tmp_path):
     rays = people.reported[..., :2] / people.reported[..., 2:]
     np.testing.assert_allclose(looks.rays, rays, atol=1e-5)
     assert (looks.confidences[:, 10] == 0).all()
+    before = read_observed(tmp_path).edges
+    np.testing.assert_array_equal(looks.edges[:, 0], -before[:, 1])
+    np.testing.assert_array_equal(looks.edges[:, 2:], before[:, 2:])
     twice = looks.mirrored()
+    np.testing.assert_array_equal(twice.edges, before)
     np.testing.assert_allclose(twice.rays, read_observed(tmp_path).rays, atol=1e-6)
 
 

@@ -42,11 +42,12 @@ def test_keypoints_are_those_of_the_rotations(people):
 
 def test_exact_observations_are_the_projection(people):
     placed, _ = people
-    rays, confidences, top = observe(placed, np.random.default_rng(0), exact=True)
+    rays, confidences, top, edges = observe(placed, np.random.default_rng(0), exact=True)
     truth = placed.reported[..., :2] / placed.reported[..., 2:]
     np.testing.assert_allclose(rays, truth, rtol=1e-4, atol=1e-5)
     assert (confidences > 0).all()
     np.testing.assert_array_equal(top, placed.top)
+    assert edges.isinf().all()  # nothing is cut off
     # Nobody's keypoints are above their own top but for where they are reported.
     body = placed.keypoints[..., 1] / placed.keypoints[..., 2]
     assert (top <= body.amin(1) + 1e-6).all()
@@ -54,13 +55,14 @@ def test_exact_observations_are_the_projection(people):
 
 def test_the_top_of_most_boxes_is_reported_near_the_truth(people):
     placed, _ = people
-    _, _, top = observe(placed, np.random.default_rng(0))
+    _, _, top, edges = observe(placed, np.random.default_rng(0))
     known = ~top.isnan()
     assert 0.5 < known.float().mean() < 0.85
     out = placed.top.numpy() < -placed.half_view[:, 1]
     assert not known.numpy()[out].any()
     rays = placed.reported[..., :2] / placed.reported[..., 2:]
     extent = (rays.amax(1) - rays.amin(1)).amax(-1)
+    np.testing.assert_allclose(edges[:, 1::2], placed.half_view)
     error = ((top - placed.top) / extent).abs()[known]
     assert 0.005 < error.median() < 0.02
     assert error.max() > 0.05
@@ -68,7 +70,7 @@ def test_the_top_of_most_boxes_is_reported_near_the_truth(people):
 
 def test_confident_keypoints_are_nearer(people):
     placed, _ = people
-    rays, confidences, _ = observe(placed, np.random.default_rng(0))
+    rays, confidences, *_ = observe(placed, np.random.default_rng(0))
     truth = placed.reported[..., :2] / placed.reported[..., 2:]
     extent = (truth.amax(1) - truth.amin(1)).amax(-1)
     error = (rays - truth).norm(dim=-1) / extent[:, None]
@@ -123,7 +125,7 @@ def test_small_people_are_seen_worse(people):
     medians = []
     for size in (45.0, 90.0, 250.0):
         shown = replace(placed, size_px=np.full(len(placed), size))
-        rays, confidences, _ = observe(shown, np.random.default_rng(0))
+        rays, confidences, *_ = observe(shown, np.random.default_rng(0))
         error = (rays - truth).norm(dim=-1) / extent[:, None]
         medians.append(float(error[confidences > 0].median()))
     assert medians[0] > 1.5 * medians[1] > 1.8 * medians[2]
