@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from training.observe_pictures import joined, Observed
-from training.simulate import extent_of, People
+from training.simulate import extent_of, outline, People, top_of
 
 FloatArray = NDArray[np.float64]
 
@@ -76,7 +76,9 @@ class MeasuredErrors:
         expected = np.take_along_axis(true, self._order[..., None], axis=1)
         self._error = (seen - expected) / extent[:, None, None]
         self._confidences = looks.confidences.double().numpy()
-        self._top_error = (looks.top - people.top).double().numpy() / extent
+        # Not from the top of who was rendered, who had hair: simulated people have none.
+        bare = top_of(outline(posed) + away)
+        self._top_error = (looks.top - bare).double().numpy() / extent
         bounds = looks.edges.double().numpy() - _middles(true)
         self._edges = np.clip(bounds / extent[:, None], -_FAR, _FAR)
         side, age, size = self._kind(people)

@@ -46,7 +46,8 @@ def test_exact_observations_are_the_projection(people):
     truth = placed.reported[..., :2] / placed.reported[..., 2:]
     np.testing.assert_allclose(rays, truth, rtol=1e-4, atol=1e-5)
     assert (confidences > 0).all()
-    np.testing.assert_array_equal(top, placed.top)
+    extent = (truth.amax(1) - truth.amin(1)).amax(-1)
+    np.testing.assert_allclose((placed.top - top) / extent, 0.026, atol=1e-4)  # usual hair
     assert edges.isinf().all()  # nothing is cut off
     # Nobody's keypoints are above their own top but for where they are reported.
     body = placed.keypoints[..., 1] / placed.keypoints[..., 2]
@@ -63,9 +64,10 @@ def test_the_top_of_most_boxes_is_reported_near_the_truth(people):
     rays = placed.reported[..., :2] / placed.reported[..., 2:]
     extent = (rays.amax(1) - rays.amin(1)).amax(-1)
     np.testing.assert_allclose(edges[:, 1::2], placed.half_view)
-    error = ((top - placed.top) / extent).abs()[known]
-    assert 0.005 < error.median() < 0.02
-    assert error.max() > 0.05
+    above = ((placed.top - top) / extent)[known]
+    assert 0.02 < above.median() < 0.035  # hair
+    assert 0.005 < (above - above.median()).abs().median() < 0.03
+    assert above.max() > 0.1
 
 
 def test_confident_keypoints_are_nearer(people):
