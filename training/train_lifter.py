@@ -22,7 +22,7 @@ import time
 from typing import Any
 
 from anny_ros.body import BodyModel
-from anny_ros.body.skeleton import Skeleton
+from anny_ros.body.skeleton import RestBody, Skeleton
 from anny_ros.errors import AnnyError
 from anny_ros.keypoints.lifter import Lifted, LIFTED_JOINTS, LifterNetwork
 from anny_ros.keypoints.view import make_view, View
@@ -53,6 +53,7 @@ _SAVE_SECONDS = 300.0
 # Rows of a batch whose joints are compared in space.
 _THROUGH_SKELETON = 192
 _LIMBS = list(range(5, 17))
+_HEAD, _FEET = LIFTED_JOINTS.index('head'), [LIFTED_JOINTS.index(f'foot.{s}') for s in 'LR']
 
 
 def _people(
@@ -76,6 +77,12 @@ def _negative_log_likelihood(error: Tensor, stddev: Tensor) -> Tensor:
     """Gaussian, up to a constant; the error itself gets no gradient from it."""
     error = error.detach()
     return (0.5 * (error / stddev) ** 2 + stddev.log()).mean()
+
+
+def _height(rest: RestBody) -> Tensor:
+    """From the feet to the head (N,), metres."""
+    z = rest.heads[..., 2]
+    return z[:, _HEAD] - z[:, _FEET].mean(1)
 
 
 def lifting_loss(lifted: Lifted, view: View, people: People, skeleton: Skeleton) -> Tensor:
@@ -105,10 +112,15 @@ def lifting_loss(lifted: Lifted, view: View, people: People, skeleton: Skeleton)
 
     # Going through the skeleton is what costs: a part of the batch is enough.
     some = slice(_THROUGH_SKELETON)
-    posed = skeleton.pose(skeleton.rest(lifted.phenotype[some]), lifted.rotations[some])
+    rest = skeleton.rest(lifted.phenotype[some])
+    posed = skeleton.pose(rest, lifted.rotations[some])
     joints = posed.landmarks[:, :17]
     joints = joints - joints[:, 11:13].mean(1, keepdim=True)
-    joint_error = (joints - (truth - hips[:, None])[some]).norm(dim=-1)
+    # Scaled to the true size: who does not know where an arm points is nearest with a short one,
+    # and bodies came out 5 % too small for their distance.
+    too_small = (_height(skeleton.rest(people.phenotype[some])) / _height(rest)).log()
+    at_true_size = joints * too_small.exp()[:, None, None]
+    joint_error = (at_true_size - (truth - hips[:, None])[some]).norm(dim=-1)
     extent = view.extent[some, None]
     depth = lifted.log_size[some, None].exp() / extent
     place_xy = (view.centre[some] + lifted.offset[some] * extent) * depth
@@ -134,6 +146,7 @@ def lifting_loss(lifted: Lifted, view: View, people: People, skeleton: Skeleton)
         # Not squared: of two headings that fit it should choose one, not go between them.
         + 0.5 * (turned[:, 0] + 1e-4).sqrt().mean()
         + 0.5 * shape_error.mean()
+        + too_small.abs().mean()
         + size_error.mean()
         + offset_error.mean()
         + 0.05 * unsure
