@@ -145,10 +145,8 @@ def judge(skeleton: Skeleton, truth: Tensor, bodies: Estimate) -> list[float]:
     ]
 
 
-def seen(
-    people: People, rng: np.random.Generator, held: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Report keypoints, and edges; a share ``held`` of the half seconds keep their first picture's errors."""
+def seen(people: People, rng: np.random.Generator, held: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Report keypoints and edges; a share ``held`` of the half seconds keep their first errors."""
     rays, confidences, _, edges = observe(people, rng)
     exact = people.reported[..., :2] / people.reported[..., 2:]
     block = np.arange(len(rays)) // round(RATE / 2)

@@ -44,8 +44,8 @@ _LOOKS = 2  # times each body is observed anew
 _PHENOTYPES = 100_000
 # Of a batch: looks at rendered people, each moved a little so that none is learnt by heart, and
 # simulated people with the errors of such looks. Of the others some are seen exactly.
-_OBSERVED, _SHAKEN = 64, 0.012
-_TRANSPLANTED = 272
+_OBSERVED, _SHAKEN = 32, 0.012
+_TRANSPLANTED = 288
 _EXACT = 0.05
 _WARM_UP = 100
 _AVERAGE = 0.9985

@@ -45,8 +45,8 @@ class RefinementWeights:
 
     """
 
-    keypoint_stddev: float = 0.02
-    confidence_power: float = 1.0
+    keypoint_stddev: float = 0.015
+    confidence_power: float = 2.0
     outlier: float = 2.5
     rotation_prior: float = 0.5
     phenotype_prior: float = 0.3

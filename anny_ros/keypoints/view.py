@@ -190,7 +190,7 @@ def make_view(rays: Tensor, confidences: Tensor, top: Tensor, edges: Tensor) -> 
 
 
 def _edges_in_view(edges: Tensor, centre: Tensor, R: Tensor, middle: Tensor) -> Tensor:
-    """How far the edges (N, 4) are right of or below the middle, where a person's ray meets them."""
+    """How far the edges (N, 4) are right of or below the middle, seen along a person's ray."""
     flat = edges.clamp(-_WIDEST, _WIDEST)
     x, y = (centre[:, None, k].expand(-1, 2) for k in (0, 1))
     points = torch.stack([torch.cat([flat[:, :2], x], 1), torch.cat([y, flat[:, 2:]], 1)], -1)

@@ -170,7 +170,9 @@ def turning_back(coming, away, speed=1.2, dt=0.125):
     return 6.0 + np.cumsum(steps)
 
 
-@pytest.mark.parametrize(('depth', 'most'), [(0.01, 0.003), (0.045, 0.032)], ids=['depth', 'floor'])
+@pytest.mark.parametrize(
+    ('depth', 'most'), [(0.01, 0.003), (0.045, 0.032)], ids=['depth', 'floor']
+)
 def test_somebody_who_comes_nearer_and_turns_back_is_followed(depth, most):
     state, errors = None, []
     for distance in turning_back(16, 8):

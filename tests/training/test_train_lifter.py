@@ -65,7 +65,7 @@ def test_who_does_not_know_where_limbs_point_is_not_nearer_with_shorter_ones(
     seen, lifted_skeleton
 ):
     people, view, lifted = seen
-    turns = torch.randn(lifted.rotations.shape[:2] + (3,), generator=torch.manual_seed(0))
+    turns = torch.randn((*lifted.rotations.shape[:2], 3), generator=torch.manual_seed(0))
     turns[:, 0] = 0.0
     unsure = replace(lifted, rotations=rotations_from_rotvec(0.8 * turns) @ lifted.rotations)
     lost, shrunk, grown = (
