@@ -13,6 +13,7 @@ with every checkpoint) ``lifter.safetensors`` holds the averaged weights in half
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
 import json
@@ -163,7 +164,7 @@ class Training:
     """State of a run: network, its running average, optimiser, step and curve."""
 
     def __init__(
-        self, output: Path, width: int, depth: int, seed: int, initial: Path | None = None
+        self, output: Path, width: int, depth: int, seed: int, initial: Sequence[Path] = ()
     ) -> None:
         torch.manual_seed(seed)
         self.output = output
@@ -172,7 +173,7 @@ class Training:
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), weight_decay=0.01, fused=True
         )
-        if initial is not None:
+        if initial:
             self._start_from(initial)
         self.step = 0
         self.curve: list[dict[str, float]] = []
@@ -185,17 +186,20 @@ class Training:
             self.step, self.curve = state['step'], state['curve']
             print(f'continues at step {self.step}')
 
-    def _start_from(self, initial: Path) -> None:
-        """Take weights of the same width; inputs and blocks that they lack begin at nothing."""
-        weights = {k: v.float() for k, v in load_file(initial).items()}
-        inlet = weights['inlet.weight']
-        new = self.network.inlet.in_features - inlet.shape[1]
-        weights['inlet.weight'] = torch.nn.functional.pad(inlet, (0, new))
-        for name, value in self.network.state_dict().items():
-            if name not in weights:
-                weights[name] = torch.zeros_like(value) if '.down.' in name else value
-        self.network.load_state_dict(weights)
-        self.average.load_state_dict(weights)
+    def _start_from(self, initial: Sequence[Path]) -> None:
+        """Take the mean of weights of the same width; what they lack begins at nothing."""
+        mean = {k: torch.zeros_like(v) for k, v in self.network.state_dict().items()}
+        for path in initial:
+            weights = {k: v.float() for k, v in load_file(path).items()}
+            inlet = weights['inlet.weight']
+            new = self.network.inlet.in_features - inlet.shape[1]
+            weights['inlet.weight'] = torch.nn.functional.pad(inlet, (0, new))
+            for name, value in self.network.state_dict().items():
+                if name not in weights:
+                    weights[name] = torch.zeros_like(value) if '.down.' in name else value
+                mean[name] += weights[name] / len(initial)
+        self.network.load_state_dict(mean)
+        self.average.load_state_dict(mean)
 
     def update(self, view: View, people: People, skeleton: Skeleton, rate: float) -> float:
         """Take one step; returns the loss."""
@@ -328,9 +332,10 @@ def train(options: argparse.Namespace) -> None:
                 figures.update({f'{key}_{k}': v for k, v in result.items()})
             training.curve.append(figures)
             bar.write(json.dumps({k: round(v, 3) for k, v in figures.items()}))
-        if time.monotonic() - saved > _SAVE_SECONDS or training.step == options.steps:
+        if time.monotonic() - saved > _SAVE_SECONDS:
             training.save()
             saved = time.monotonic()
+    training.save()
 
 
 def main() -> None:
@@ -343,7 +348,14 @@ def main() -> None:
     parser.add_argument('--width', type=int, default=512)
     parser.add_argument('--depth', type=int, default=9)
     parser.add_argument('--threads', type=int, default=1)
-    parser.add_argument('--initial', type=Path, help='weights to start from, of the same width')
+    parser.add_argument(
+        '--initial',
+        type=Path,
+        nargs='+',
+        default=(),
+        metavar='FILE',
+        help='weights of the same width to start from; of several the mean (--steps 0 writes it)',
+    )
     parser.add_argument(
         '--observed', type=Path, help='folder of training.observe_pictures: a part of each batch'
     )
