@@ -14,7 +14,7 @@ from anny_ros.tracking.assignment import SizeScale
 from anny_ros.tracking.candidates import measured_candidates, predicted_candidates
 from anny_ros.tracking.measurement import Measurements
 from anny_ros.tracking.track import Tracks
-from anny_ros.types import Detections
+from anny_ros.types import Camera, Detections
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,9 +25,14 @@ LOW_SCORE_COST = 2.0
 # Nats added to pairs with a find that may be somebody else's double; such finds do not
 # continue a track that was not seen in the last picture.
 SHADOW_COST = 3.0
+# Nats added to pairs of somebody who is hidden within the picture and somebody who just comes into
+# it: whoever left their cover would have been seen on the way to the edge.
+ENTERING_COST = 2.0
 # What a pair with a track that is not confirmed gains over no pair counts by this share, so that
 # someone who returns is not held by the fresh track that the first doubtful glimpse founded.
 TENTATIVE_SHARE = 0.4
+# A box ends at the picture's edge if it is within this share of its height.
+EDGE_SHARE = 0.05
 # Matches surer than this teach what the same person's similarity is.
 SURE = 0.95
 
@@ -48,6 +53,13 @@ class Prices:
     squared_sizes: Float64Array
     shadow: NDArray[np.bool_]
     near: NDArray[np.bool_]
+
+
+def at_the_edge(boxes: Float64Array, camera: Camera) -> NDArray[np.bool_]:
+    """Which boxes (M, 4), pixels, reach the left or the right edge of the picture or beyond it."""
+    margin = EDGE_SHARE * (boxes[:, 3] - boxes[:, 1])
+    left, right = boxes[:, 0] < margin, boxes[:, 2] > camera.width - 1 - margin
+    return np.asarray(left | right)
 
 
 class Arrivals:
@@ -124,7 +136,11 @@ class Pricing:
         # A long step between pictures is no absence.
         missing = before - tracks.last_seen > 0
         away = missing & (predicted.unseen > parameters.occlusion_time)
-        costs -= self.arrivals.bonus() * (missing & tracks.confirmed)[:, None]
+        entering = at_the_edge(found.box, people.camera)
+        inside = ~at_the_edge(predicted.box, people.camera)
+        returns = (missing & tracks.confirmed)[:, None] & ~(inside[:, None] & entering)
+        costs -= self.arrivals.bonus() * returns
+        costs += ENTERING_COST * (missing & inside)[:, None] * entering
         doubtful = shadow | (near & ~tracks.confirmed[:, None])
         costs[away[:, None] & low | missing[:, None] & doubtful] = np.inf
         return Prices(costs, geometric, similarity, squared, shadow, near)

@@ -6,7 +6,14 @@ from anny_ros.parameters import TrackingParameters
 from anny_ros.tracking import Tracker
 from anny_ros.tracking.appearance import normalised
 from anny_ros.tracking.measurement import measure
-from anny_ros.tracking.pricing import Arrivals, LOW_SCORE_COST, Pricing, SHADOW_COST
+from anny_ros.tracking.pricing import (
+    Arrivals,
+    at_the_edge,
+    ENTERING_COST,
+    LOW_SCORE_COST,
+    Pricing,
+    SHADOW_COST,
+)
 import numpy as np
 import pytest
 
@@ -15,13 +22,13 @@ PLACE = np.array([[0.0, 0.0, 8.0]])
 LOOK = np.eye(4)[:1]
 
 
-def priced(people_at, people, unseen=0, **options):
-    """Prices of people for the track of somebody who stood at PLACE and was then not seen."""
+def priced(people_at, people, unseen=0, place=PLACE):
+    """Prices of people for the track of somebody who stood somewhere and was then not seen."""
     tracker = Tracker(TrackingParameters(birth_score=0.4, confirm_time=0.2), seed=0)
     for i in range(10):
-        tracker.update(people_at(PLACE, i * DT, appearance=LOOK))
+        tracker.update(people_at(place, i * DT, appearance=LOOK))
     for i in range(10, 10 + unseen):
-        tracker.update(people_at(PLACE[:0], i * DT, appearance=LOOK[:0]))
+        tracker.update(people_at(place[:0], i * DT, appearance=LOOK[:0]))
     stamp = tracker._stamp + DT
     people = replace(people, stamp=stamp)
     measured = measure(
@@ -61,6 +68,28 @@ def test_a_double_costs_and_brings_nobody_back(people_at):
     later = priced(people_at, twice, unseen=3)
     assert np.isfinite(later.costs[0, 0])
     assert np.isinf(later.costs[0, 1])
+
+
+def test_who_hides_within_the_picture_does_not_come_in_at_its_edge(people_at):
+    camera = people_at(PLACE).camera
+    boxes = np.array([[100.0, 50, 140, 150], [-3, 50, 40, 150], [0, 0, 1, 1], [0, 0, 1, 1]])
+    boxes[2] = [camera.width - 41, 50, camera.width - 1, 150]
+    boxes[3] = [4.0, 50, 44, 150]  # a twentieth of the height away
+    assert at_the_edge(boxes, camera).tolist() == [False, True, True, True]
+
+    # Somebody whose box ends a little before the edge, found a little wider or less wide.
+    box = people_at(PLACE).bbox[0]
+    gap = 0.05 * (box[3] - box[1]) + 4
+    right = (camera.width - 1 - gap - box[2]) * PLACE[0, 2] / camera.K[0, 0]
+    place = PLACE + np.array([right, 0.0, 0.0])
+    people = people_at(place, appearance=LOOK)
+    costs = {}
+    for unseen in (0, 8):
+        for by in (-6, 6):
+            wider = replace(people, bbox=people.bbox + np.array([0, 0, by, 0], np.float32))
+            costs[unseen, by] = priced(people_at, wider, unseen, place).costs[0, 0]
+    assert costs[0, 6] - costs[0, -6] == pytest.approx(0.0, abs=0.3)
+    assert costs[8, 6] - costs[8, -6] == pytest.approx(ENTERING_COST, abs=0.3)
 
 
 def test_where_few_strangers_come_somebody_known_is_likelier():
