@@ -23,8 +23,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.keypoint_errors import observe
 from training.poses import load_poses, PoseData, sample_phenotypes, sample_rotations
-from training.simulate import observe, People, place
+from training.simulate import People, place
 
 _LIMBS = list(range(5, 17))
 _SEED = 12345

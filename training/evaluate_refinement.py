@@ -4,7 +4,8 @@
 Measure what refining whole tracks (``anny-ros track --refine``) gains over picture by picture.
 
 Held-out motions are seen by a camera that stands still, their keypoints with the errors of the 2D
-network (``training.simulate``): anew in each picture, or half of them the same for half a second.
+network (``training.keypoint_errors``): anew in each picture, or half of them the same for half a
+second.
 They are lifted and refined picture by picture as anny-lite does it, then refined as tracks. Errors
 are of the 12 limb joints; jitter is the root mean square of second differences of the errors of
 joints relative to the pelvis, at 15 pictures a second.
@@ -35,8 +36,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from training.evaluate_lifter import align
+from training.keypoint_errors import observe
 from training.poses import load_poses, PoseData
-from training.simulate import observe, People, place
+from training.simulate import People, place
 
 Float64Array = NDArray[np.float64]
 

@@ -34,9 +34,10 @@ from torch import Tensor
 from tqdm import trange
 
 from training.evaluate_lifter import evaluate_network, held_out_people
+from training.keypoint_errors import observe
 from training.observe_pictures import joined, Observed, read_observed
 from training.poses import load_poses, PoseData, sample_phenotypes, sample_rotations
-from training.simulate import observe, People, place
+from training.simulate import People, place
 from training.transplant import MeasuredErrors
 
 _BATCH = 512

@@ -128,7 +128,7 @@ class MeasuredErrors:
         confidences : Tensor, (N, 17)
         top : Tensor, (N,)
         edges : Tensor, (N, 4)
-            As of ``simulate.observe``; where the look's were about that person.
+            As of ``keypoint_errors.observe``; where the look's were about that person.
 
         """
         kinds = np.stack(self._kind(people), 1).tolist()

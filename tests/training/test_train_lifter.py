@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from training.simulate import observe
+from training.keypoint_errors import observe
 from training.train_lifter import lifting_loss
 
 HEIGHT = PHENOTYPE_NAMES.index('height')
