@@ -30,7 +30,7 @@ from anny_ros.errors import AnnyError, InputError
 from anny_ros.inference.lite import LEAST_CONFIDENCE
 from anny_ros.keypoints.lifter import LIFTED_JOINTS, mirror_rotations, MIRRORED_KEYPOINTS
 from anny_ros.keypoints.movenet import KeypointDetections, KeypointDetector
-from anny_ros.keypoints.view import box_tops, make_view, picture_edges, View
+from anny_ros.keypoints.view import box_tops, make_view, mirror_edges, picture_edges, View
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +110,7 @@ class Observed:
             self.rays[:, order] * flip[:2],
             self.confidences[:, order],
             self.top,
-            torch.cat([-self.edges[:, [1, 0]], self.edges[:, 2:]], 1),
+            mirror_edges(self.edges),
         )
 
 
@@ -164,7 +164,7 @@ def read_observed(folder: Path) -> Observed:
         torch.as_tensor((rows['true_box'][:, 1] - K[:, 1, 2]) / K[:, 1, 1]).float(),
     )
     trusted = torch.as_tensor(trusted, dtype=torch.float32)
-    edges = picture_edges(K, *rows['picture_size'].T)
+    edges = picture_edges(K, rows['picture_size'])
     return Observed(people, rays, trusted, box_tops(rows['box'], K), edges)
 
 

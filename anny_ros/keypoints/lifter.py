@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anny_ros.errors import ModelError
-from anny_ros.keypoints.view import NUM_FEATURES, View
+from anny_ros.keypoints.view import mirror_edges, NUM_FEATURES, View
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 import torch
@@ -180,12 +180,12 @@ class LifterNetwork(nn.Module):
 def mirror_features(features: Tensor) -> Tensor:
     """Mirror views left to right, as if the picture had been mirrored."""
     xy, rest = features[:, :34].unflatten(1, (17, 2)), features[:, 34:]
-    confidences, tail, edges = rest.split([17, rest.shape[1] - 21, 4], 1)
+    confidences, tail, edges = rest.split([17, 7, 4], 1)
     order = list(MIRRORED_KEYPOINTS)
     flip = features.new_tensor([-1.0, 1.0])
     tail = tail * features.new_tensor([-1.0, 1.0, 1.0, -1.0, 1.0, 1.0, 1.0])
-    edges = torch.cat([-edges[:, [1, 0]], edges[:, 2:]], 1)
-    return torch.cat([(xy[:, order] * flip).flatten(1), confidences[:, order], tail, edges], 1)
+    xy, edges = (xy[:, order] * flip).flatten(1), mirror_edges(edges)
+    return torch.cat([xy, confidences[:, order], tail, edges], 1)
 
 
 class Lifter:

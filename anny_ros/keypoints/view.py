@@ -117,27 +117,37 @@ def box_tops(boxes: NDArray[np.floating[Any]], K: NDArray[np.floating[Any]]) -> 
     return torch.as_tensor(np.where(cut, np.nan, tangents), dtype=torch.float32)
 
 
-def picture_edges(
-    K: NDArray[np.floating[Any]], width: NDArray[np.integer[Any]], height: NDArray[np.integer[Any]]
-) -> Tensor:
+def picture_edges(K: NDArray[np.floating[Any]], size: NDArray[np.integer[Any]]) -> Tensor:
     """
     Take the edges of pictures.
 
     Parameters
     ----------
-    K : ndarray, (N, 3, 3)
-    width, height : ndarray, (N,), pixels
+    K : ndarray, (3, 3) or (N, 3, 3)
+    size : ndarray, (2,) or (N, 2), pixels
+        Width and height.
 
     Returns
     -------
-    Tensor, (N, 4)
+    Tensor, (4,) or (N, 4)
         Tangents x / z of the left and the right edge, y / z of the upper and the lower one.
 
     """
-    first = (-0.5 - K[:, :2, 2]) / K[:, [0, 1], [0, 1]]
-    size = np.stack([width, height], 1) / K[:, [0, 1], [0, 1]]
-    edges = np.stack([first, first + size], -1)  # (N, axis, side)
-    return torch.as_tensor(edges.reshape(-1, 4), dtype=torch.float32)
+    focal = K[..., [0, 1], [0, 1]]
+    first = (-0.5 - K[..., :2, 2]) / focal
+    edges = np.stack([first, first + size / focal], -1)  # (..., axis, side)
+    return torch.as_tensor(edges.reshape(*K.shape[:-2], 4), dtype=torch.float32)
+
+
+def mirror_edges(edges: Tensor) -> Tensor:
+    """Mirror edges of pictures (N, 4) left to right; of views too."""
+    return torch.cat([-edges[:, [1, 0]], edges[:, 2:]], 1)
+
+
+def _turned(points: Tensor, R: Tensor) -> Tensor:
+    """Tangents of points (N, K, 2) in a frame that is turned by R (N, 3, 3)."""
+    rays = torch.nn.functional.pad(points, (0, 1), value=1.0) @ R.transpose(1, 2)
+    return rays[..., :2] / rays[..., 2:].clamp_min(0.05)
 
 
 def make_view(rays: Tensor, confidences: Tensor, top: Tensor, edges: Tensor) -> View:
@@ -165,12 +175,10 @@ def make_view(rays: Tensor, confidences: Tensor, top: Tensor, edges: Tensor) -> 
     seen = confidences > 0
     centre, _ = _box(rays, seen)
     R = rotation_to_forward(centre)
-    turned = torch.nn.functional.pad(rays, (0, 1), value=1.0) @ R.transpose(1, 2)
-    xy = turned[..., :2] / turned[..., 2:].clamp_min(0.05)
+    xy = _turned(rays, R)
     middle, extent = _box(xy, seen)
-    above = torch.stack([centre[:, 0], top, torch.ones_like(top)], 1)
-    above = (R @ above[..., None])[..., 0]
-    crown = (above[:, 1] / above[:, 2].clamp_min(0.05) - middle[:, 1]) / extent
+    above = _turned(torch.stack([centre[:, 0], top], 1)[:, None], R)[:, 0]
+    crown = (above[:, 1] - middle[:, 1]) / extent
     bounds = _edges_in_view(edges, centre, R, middle) / extent[:, None]
     normalised = (xy - middle[:, None]) / extent[:, None, None] * seen[..., None]
     features = torch.cat(
@@ -194,6 +202,5 @@ def _edges_in_view(edges: Tensor, centre: Tensor, R: Tensor, middle: Tensor) -> 
     flat = edges.clamp(-_WIDEST, _WIDEST)
     x, y = (centre[:, None, k].expand(-1, 2) for k in (0, 1))
     points = torch.stack([torch.cat([flat[:, :2], x], 1), torch.cat([y, flat[:, 2:]], 1)], -1)
-    turned = torch.nn.functional.pad(points, (0, 1), value=1.0) @ R.transpose(1, 2)
-    xy = turned[..., :2] / turned[..., 2:].clamp_min(0.05) - middle[:, None]
+    xy = _turned(points, R) - middle[:, None]
     return torch.cat([xy[:, :2, 0], xy[:, 2:, 1]], 1)

@@ -121,6 +121,6 @@ def test_an_edge_through_a_person_is_where_it_cuts_them(x, y, size):
 
 def test_edges_of_a_picture_are_those_of_its_first_and_last_pixels():
     K = np.array([[500.0, 0, 320], [0, 400, 240], [0, 0, 1]])
-    edges = picture_edges(np.stack([K] * 2), np.array([641, 800]), np.array([481, 481]))
+    edges = picture_edges(np.stack([K] * 2), np.array([[641, 481], [800, 481]]))
     np.testing.assert_allclose(edges[0], [-320.5 / 500, 320.5 / 500, -240.5 / 400, 240.5 / 400])
     np.testing.assert_allclose(edges[1, 1], 479.5 / 500)
