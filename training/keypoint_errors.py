@@ -15,7 +15,7 @@ from scipy.special import ndtr
 import torch
 from torch import Tensor
 
-from training.simulate import extent_of, extent_of_points, People
+from training.simulate import extent_of_points, People
 
 # Pairs of COCO keypoints that change places in each kind of left-right swap.
 _SWAPS: dict[str, tuple[tuple[int, int], ...]] = {
@@ -237,13 +237,13 @@ def observe(
     points = people.reported.double().numpy()
     rays = points[..., :2] / points[..., 2:]
     count = len(rays)
+    extent = extent_of_points(people.reported)[:, None, None]
     if exact:
         confident = torch.full((count, 17), 0.8)
-        hair = torch.as_tensor(_HAIR * extent_of(rays), dtype=torch.float32)
+        hair = torch.as_tensor(_HAIR * extent[:, 0, 0], dtype=torch.float32)
         edges = _NO_EDGES.expand(count, -1)
         return torch.as_tensor(rays, dtype=torch.float32), confident, people.top - hair, edges
     noise = KeypointNoise.load()
-    extent = extent_of_points(people.reported)[:, None, None]
     size_px = np.clip(people.size_px, noise.sizes_px[0], noise.sizes_px[-1])
     apart = noise.errors(size_px, rng)
     single = rng.random(apart.shape) < rng.choice([0.0, 0.02, 0.08], size=(count, 1))

@@ -8,9 +8,9 @@ Look at rendered people with the 2D network: what it reports, beside the truth, 
 A shard (100 pictures) is an npz with a row a person and look: ``keypoints`` (N, 17, 2) and ``box``
 (N, 4), pixels, and ``confidences`` (N, 17) as reported; ``K`` (N, 3, 3), ``rotations``
 (N, 28, 3, 3), ``phenotype`` (N, 6), ``points`` (N, 17, 3), metres, ``true_box`` (N, 4) and
-``size_px`` (N,), pixels, as drawn. Everybody is looked at twice:
-as in a first picture, and as somebody whom the tracker expects. Poses are of the clips that the
-lifter is trained on. Shards that are there are kept.
+``size_px`` (N,), pixels, as drawn; ``picture_size`` (N, 2), pixels, width and height. Everybody is
+looked at twice: as in a first picture, and as somebody whom the tracker expects. Poses are of the
+clips that the lifter is trained on. Shards that are there are kept.
 """
 
 from __future__ import annotations

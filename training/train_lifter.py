@@ -198,7 +198,9 @@ class Training:
             for name, value in self.network.state_dict().items():
                 if name not in weights:
                     weights[name] = torch.zeros_like(value) if '.down.' in name else value
-                mean[name] += weights[name] / len(initial)
+            # Whatever the network lacks is an error here, not left out.
+            for name, value in weights.items():
+                mean[name] += value / len(initial)
         self.network.load_state_dict(mean)
         self.average.load_state_dict(mean)
 

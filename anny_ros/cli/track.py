@@ -10,7 +10,7 @@ folder). The result is a file of JSON lines: a header, then a line a picture wit
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 import errno
@@ -104,8 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
             job.refinement = TracksRefinement(estimator.body)
         interrupted = job.run(arguments.max_frames, arguments.quiet)
         if job.refinement is not None:
-            with closing(opened()) as again:
-                interrupted |= job.refine(job.refinement, again, arguments.quiet)
+            interrupted |= job.refine(job.refinement, opened, arguments.quiet)
     for sentence in [*source.warnings, *_rejected(perception.num_rejected)]:
         print(f'anny-ros track: {sentence}', file=sys.stderr)
     if interrupted or not arguments.quiet:
@@ -167,12 +166,14 @@ class _Job:
             frames.close()
         return False
 
-    def refine(self, refinement: TracksRefinement, again: Source, quiet: bool) -> bool:
+    def refine(
+        self, refinement: TracksRefinement, opened: Callable[[], Source], quiet: bool
+    ) -> bool:
         """
         Refine and write what waited for it; True if the user broke it off.
 
-        ``again`` is the same input once more, for its pictures. What is broken off is written as
-        it was tracked.
+        ``opened`` opens the same input once more, for its pictures. What is broken off is written
+        as it was tracked.
         """
         from anny_ros.cli.sources.read_ahead import read_ahead
         from tqdm import tqdm
@@ -189,6 +190,7 @@ class _Job:
                 self.tracks.scene(index, scene, self.took_ms[index])
             return interrupted
         with (
+            closing(opened()) as again,
             closing(read_ahead(again.frames())) as frames,
             tqdm(total=len(scenes), unit=' pictures', desc='writing', disable=quiet) as bar,
         ):

@@ -90,7 +90,7 @@ class Deferral:
     def follow(
         self,
         tracks: Tracks,
-        columns: IntArray,
+        taken: IntArray,
         prices: Prices,
         otherwise: Prices,
         dt: float,
@@ -101,7 +101,7 @@ class Deferral:
         Parameters
         ----------
         tracks : Tracks
-        columns : ndarray, (T,)
+        taken : ndarray, (T,)
             The finds that the tracks took, or -1.
         prices, otherwise : Prices
             Of the tracks and of the alternative ones.
@@ -111,11 +111,11 @@ class Deferral:
         """
         self.columns = np.full(len(self.tracks), -1)
         free = ~prices.near
-        free[columns[columns >= 0]] = False
+        free[taken[taken >= 0]] = False
         share = min(dt / LOOK_TIME, 1.0)
         for index, meeting in enumerate(self._meetings):
             rows = np.searchsorted(tracks.numbers, meeting.numbers)
-            mine = columns[rows]
+            mine = taken[rows]
             seen = mine >= 0
             offered = np.concatenate([mine[seen], np.flatnonzero(free)])
             mates = np.array([2 * index, 2 * index + 1])
@@ -135,17 +135,17 @@ class Deferral:
     def open(
         self,
         tracks: Tracks,
-        rows: IntArray,
-        columns: IntArray,
+        taken: IntArray,
         costs: Float64Array,
         stamp: float,
     ) -> None:
-        """Keep the next best readings of a picture in which tracks (R,) took finds (R,)."""
+        """Keep the next best readings of a picture in which tracks took finds (T,), or -1."""
         room = MOST - len(self._meetings)
+        rows = np.flatnonzero(taken >= 0)
         if room <= 0 or not len(rows):
             return
         busy = {number for meeting in self._meetings for number in meeting.numbers}
-        for row, other, excess in _doubtful(tracks, rows, columns, costs):
+        for row, other, excess in _doubtful(tracks, rows, taken[rows], costs):
             pair = sorted((row, other))
             numbers = (int(tracks.numbers[pair[0]]), int(tracks.numbers[pair[1]]))
             if not room:
@@ -154,8 +154,6 @@ class Deferral:
                 continue
             busy |= set(numbers)
             room -= 1
-            taken = np.full(len(tracks), -1)
-            taken[rows] = columns
             keep = np.zeros(len(tracks), bool)
             keep[pair] = True
             self.tracks = self.tracks.joined(tracks.take(keep))

@@ -136,11 +136,10 @@ class Pricing:
         # A long step between pictures is no absence.
         missing = before - tracks.last_seen > 0
         away = missing & (predicted.unseen > parameters.occlusion_time)
-        entering = at_the_edge(found.box, people.camera)
-        inside = ~at_the_edge(predicted.box, people.camera)
-        returns = (missing & tracks.confirmed)[:, None] & ~(inside[:, None] & entering)
-        costs -= self.arrivals.bonus() * returns
-        costs += ENTERING_COST * (missing & inside)[:, None] * entering
+        hidden = missing & ~at_the_edge(predicted.box, people.camera)
+        entering = hidden[:, None] & at_the_edge(found.box, people.camera)
+        returning = (missing & tracks.confirmed)[:, None] & ~entering
+        costs += ENTERING_COST * entering - self.arrivals.bonus() * returning
         doubtful = shadow | (near & ~tracks.confirmed[:, None])
         costs[away[:, None] & low | missing[:, None] & doubtful] = np.inf
         return Prices(costs, geometric, similarity, squared, shadow, near)

@@ -232,7 +232,7 @@ class Tracker:
                 deferral.tracks, people, measured, features, self._stamp, self.parameters
             )
             deferral.follow(tracks, taken, prices, other, dt)
-        deferral.open(tracks, rows, columns, prices.costs, people.stamp)
+        deferral.open(tracks, taken, prices.costs, people.stamp)
         deferral.correct(people, measured)
         doubted = rows[~tracks.confirmed[rows]]
         observe.again(
