@@ -4,12 +4,13 @@
 Cut MoveNet MultiPose into the network alone: no normalisation, no limit of six people.
 
 The original graph ends in a decoder with room for six people, a batch of one, and scores that
-depend on the size of the picture. ``anny_ros.keypoints`` decodes by itself, so the shipped file
-stops at the six heads and takes a batch of any size. Weights are copied bit by bit.
+depend on the size of the picture. ``anny_ros.keypoints`` decodes by itself, so the new file stops
+at the six heads and takes a batch of any size. Weights are copied bit by bit. It is what
+``training.keypoint_network.train`` starts from.
 
 Needs the ``onnx`` package, which nothing else here needs: ``pip install onnx``.
 
-    python -m training.convert_movenet movenet_original.onnx anny_ros/assets/movenet….onnx
+    python -m training.convert_movenet movenet_original.onnx out/movenet.onnx
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ HEADS = {
     't308': 'keypoint_heat',  # (B, 17, ...) 0..1
     't297': 'keypoint_offset',  # (B, 34, ...) y, x in cells
 }
+UNCHANGED = '; weights unchanged'
 CHANGES = (
     'converted from TensorFlow.js graph model to ONNX; normalisation and post-processing cut off, '
-    'the six heads are the outputs, batch size free; weights unchanged'
+    f'the six heads are the outputs, batch size free{UNCHANGED}'
 )
 
 

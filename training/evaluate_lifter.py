@@ -135,7 +135,7 @@ def evaluate_network(
     network: LifterNetwork, skeleton: Skeleton, people: People, exact: bool
 ) -> dict[str, float]:
     """Figures of the network alone, without mirror image or refinement."""
-    view = make_view(*observe(people, np.random.default_rng(_SEED), exact))
+    view = make_view(observe(people, np.random.default_rng(_SEED), exact))
     lifted = network(view.features)
     posed = skeleton.pose(skeleton.rest(lifted.phenotype), lifted.rotations)
     return figures(
@@ -152,7 +152,7 @@ def evaluate_chain(
     lifter: Lifter, skeleton: Skeleton, people: People, *, exact: bool, iterations: int
 ) -> dict[str, float]:
     """Figures of the lifter as it runs: mirrored mean, then refinement."""
-    view = make_view(*observe(people, np.random.default_rng(_SEED), exact))
+    view = make_view(observe(people, np.random.default_rng(_SEED), exact))
     lifted = lifter(view)
     refined = Refiner(skeleton, iterations)(lifted, view)
     truth = truth_of(people, view.R_view_camera)

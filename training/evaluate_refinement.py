@@ -16,7 +16,7 @@ joints relative to the pelvis, at 15 pictures a second.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 import time
 
@@ -28,7 +28,7 @@ from anny_ros.keypoints.lifter import LIFTED_JOINTS, Lifter
 from anny_ros.keypoints.refine import Refiner
 from anny_ros.keypoints.reported import ReportedPoints
 from anny_ros.keypoints.track_refinement import Track, TrackRefiner
-from anny_ros.keypoints.view import make_view
+from anny_ros.keypoints.view import make_view, Report
 import numpy as np
 from numpy.typing import NDArray
 import torch
@@ -91,11 +91,9 @@ def film(skeleton: Skeleton, rotations: Tensor, rng: np.random.Generator) -> Peo
     )  # fmt: skip
 
 
-def lift(
-    lifter: Lifter, refiner: Refiner, rays: Tensor, confidences: Tensor, edges: Tensor
-) -> tuple[Estimate, Track]:
+def lift(lifter: Lifter, refiner: Refiner, report: Report) -> tuple[Estimate, Track]:
     """Estimate bodies picture by picture, and the track that they make."""
-    view = make_view(rays, confidences, torch.full((len(rays),), torch.nan), edges)
+    view = make_view(report)
     lifted = lifter(view)
     refined = refiner(lifted, view)
     R = view.R_view_camera.transpose(1, 2)
@@ -105,7 +103,7 @@ def lift(
     both = torch.stack([refined.landmarks[:, :17], refined.reported]) @ R.transpose(1, 2)
     own, reported = both[..., :2] / both[..., 2:]
     hips = (R @ refined.landmarks[:, 11:13].mean(1)[..., None])[..., 0]
-    count = len(rays)
+    count = len(report)
     distance = hips.norm(dim=1)
     along = hips / distance[:, None]
     outer = along[:, :, None] * along[:, None, :]
@@ -113,8 +111,8 @@ def lift(
     across = (lifted.offset_stddev * view.extent * distance)[:, None, None] ** -2
     track = Track(
         stamps=torch.arange(count).double() / RATE,
-        rays=rays + own - reported,
-        confidences=confidences,
+        rays=report.rays + own - reported,
+        confidences=report.confidences,
         rotations=E,
         translation=translation,
         position=hips,
@@ -147,14 +145,19 @@ def judge(skeleton: Skeleton, truth: Tensor, bodies: Estimate) -> list[float]:
     ]
 
 
-def seen(people: People, rng: np.random.Generator, held: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Report keypoints and edges; a share ``held`` of the half seconds keep their first errors."""
-    rays, confidences, _, edges = observe(people, rng)
+def seen(people: People, rng: np.random.Generator, held: float) -> Report:
+    """Report people; a share ``held`` of the half seconds keep their first errors."""
+    report = observe(people, rng)
     exact = people.reported[..., :2] / people.reported[..., 2:]
-    block = np.arange(len(rays)) // round(RATE / 2)
+    block = np.arange(len(people)) // round(RATE / 2)
     keeps = (rng.random(block[-1] + 1) < held)[block]
-    source = torch.as_tensor(np.where(keeps, block * round(RATE / 2), np.arange(len(rays))))
-    return exact + (rays - exact)[source], confidences[source], edges
+    source = torch.as_tensor(np.where(keeps, block * round(RATE / 2), np.arange(len(people))))
+    return replace(
+        report,
+        rays=exact + (report.rays - exact)[source],
+        confidences=report.confidences[source],
+        top=torch.full_like(report.top, torch.nan),
+    )
 
 
 def measure(data: Path, seed: int) -> dict[str, Float64Array]:
@@ -171,7 +174,7 @@ def measure(data: Path, seed: int) -> dict[str, Float64Array]:
             people = next((people for people in tries if people is not None), None)
             if people is None:
                 continue
-            before, track = lift(lifter, refiner, *seen(people, rng, held))
+            before, track = lift(lifter, refiner, seen(people, rng, held))
             begin = time.perf_counter()
             after = tracks.refine_track(track)
             spent += time.perf_counter() - begin

@@ -100,7 +100,7 @@ def fit(looks: Observed, skeleton: Skeleton) -> list[tuple[int, str, Fit]]:
     turned, points = G.double().numpy(), people.keypoints.double().numpy()
     torso = np.linalg.norm(points[:, 5:7].mean(1) - points[:, 11:13].mean(1), axis=-1)
     rays = points[..., :2] / points[..., 2:]
-    apart = looks.rays.double().numpy() - rays
+    apart = looks.report.rays.double().numpy() - rays
     found = []
     for keypoint, joint, _ in OFFSETS:
         sides = [(keypoint, joint, np.ones(3))]
@@ -108,7 +108,7 @@ def fit(looks: Observed, skeleton: Skeleton) -> list[tuple[int, str, Fit]]:
             sides.append((keypoint + 1, joint.replace('.L', '.R'), _TO_RIGHT))
         A, b = [], []
         for k, name, sign in sides:
-            sure = looks.confidences[:, k].numpy() > _LEAST_CONFIDENCE
+            sure = looks.report.confidences[:, k].numpy() > _LEAST_CONFIDENCE
             rows = np.flatnonzero(sure & (people.size_px > _LEAST_PX))
             # A tangent moves by (dx - (x / z) dz) / z; both sides times z over the torso.
             J = np.zeros((len(rows), 2, 3))

@@ -9,11 +9,12 @@ from functools import cache
 import json
 from pathlib import Path
 
+from anny_ros.keypoints.cues import NUM_CUES
+from anny_ros.keypoints.view import Report
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 import torch
-from torch import Tensor
 
 from training.simulate import extent_of_points, People
 
@@ -209,11 +210,9 @@ class KeypointNoise:
         return np.asarray(below + (place - low) * (above - below))
 
 
-def observe(
-    people: People, rng: np.random.Generator, exact: bool = False
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def observe(people: People, rng: np.random.Generator, exact: bool = False) -> Report:
     """
-    Simulate what the 2D network reports.
+    Simulate what the 2D network reports, without cues.
 
     Parameters
     ----------
@@ -224,25 +223,21 @@ def observe(
 
     Returns
     -------
-    rays : Tensor, (N, 17, 2)
-        Tangents x / z, y / z.
-    confidences : Tensor, (N, 17)
-        0 where a keypoint is missing.
-    top : Tensor, (N,)
-        Tangent y / z of the box's upper edge; NaN where it is not known.
-    edges : Tensor, (N, 4)
-        Tangents of the picture's left, right, upper and lower edge; if exact, there are none.
+    Report
+        If exact, without edges of the picture.
 
     """
     points = people.reported.double().numpy()
     rays = points[..., :2] / points[..., 2:]
     count = len(rays)
+    unknown = torch.full((count, NUM_CUES), torch.nan)
     extent = extent_of_points(people.reported)[:, None, None]
     if exact:
         confident = torch.full((count, 17), 0.8)
         hair = torch.as_tensor(_HAIR * extent[:, 0, 0], dtype=torch.float32)
         edges = _NO_EDGES.expand(count, -1)
-        return torch.as_tensor(rays, dtype=torch.float32), confident, people.top - hair, edges
+        exactly = torch.as_tensor(rays, dtype=torch.float32)
+        return Report(exactly, confident, people.top - hair, edges, unknown)
     noise = KeypointNoise.load()
     size_px = np.clip(people.size_px, noise.sizes_px[0], noise.sizes_px[-1])
     apart = noise.errors(size_px, rng)
@@ -280,11 +275,12 @@ def observe(
     lost = (confidences[:, 5:] > 0).sum(1) < 4
     confidences[lost] = np.maximum(confidences[lost], 0.3)
     seen[lost] = unhidden[lost]
-    return (
+    return Report(
         torch.as_tensor(seen, dtype=torch.float32),
         torch.as_tensor(confidences, dtype=torch.float32),
         torch.as_tensor(top, dtype=torch.float32),
         people.edges(),
+        unknown,
     )
 
 

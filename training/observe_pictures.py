@@ -6,8 +6,9 @@ Look at rendered people with the 2D network: what it reports, beside the truth, 
     python -m training.observe_pictures DATA --output out/observed --count 12000
 
 A shard (100 pictures) is an npz with a row a person and look: ``keypoints`` (N, 17, 2) and ``box``
-(N, 4), pixels, and ``confidences`` (N, 17) as reported; ``K`` (N, 3, 3), ``rotations``
-(N, 28, 3, 3), ``phenotype`` (N, 6), ``points`` (N, 17, 3), metres, ``true_box`` (N, 4) and
+(N, 4), pixels, ``confidences`` (N, 17) and ``cues`` (N, NUM_CUES) as reported; ``K`` (N, 3, 3),
+``rotations`` (N, 28, 3, 3), ``phenotype`` (N, 6), ``points`` (N, 17, 3), metres, ``true_box``
+(N, 4) and
 ``size_px`` (N,), pixels, as drawn; ``picture_size`` (N, 2), pixels, width and height. Everybody is
 looked at twice: as in a first picture, and as somebody whom the tracker expects. Poses are of the
 clips that the lifter is trained on. Shards that are there are kept.
@@ -28,9 +29,10 @@ from typing import Any
 from anny_ros.body import BodyModel
 from anny_ros.errors import AnnyError, InputError
 from anny_ros.inference.lite import LEAST_CONFIDENCE
-from anny_ros.keypoints.lifter import LIFTED_JOINTS, mirror_rotations, MIRRORED_KEYPOINTS
+from anny_ros.keypoints.cues import MIRRORED_KEYPOINTS
+from anny_ros.keypoints.lifter import LIFTED_JOINTS, mirror_rotations
 from anny_ros.keypoints.movenet import KeypointDetections, KeypointDetector
-from anny_ros.keypoints.view import box_tops, make_view, mirror_edges, picture_edges, View
+from anny_ros.keypoints.view import box_tops, picture_edges, Report
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -63,38 +65,18 @@ class Observed:
     ----------
     people : People
         The truth.
-    rays : Tensor, (N, 17, 2)
-        Where keypoints were reported, as tangents x / z, y / z.
-    confidences : Tensor, (N, 17)
-        0 where a keypoint counts as missing.
-    top : Tensor, (N,)
-        Upper edge of the box, as a tangent y / z; NaN where it is not known.
-    edges : Tensor, (N, 4)
-        Of the picture, as for ``make_view``.
+    report : Report
 
     """
 
     people: People
-    rays: Tensor
-    confidences: Tensor
-    top: Tensor
-    edges: Tensor
+    report: Report
 
     def __len__(self) -> int:
         return len(self.people)
 
     def __getitem__(self, rows: Tensor) -> Observed:
-        return Observed(
-            self.people[rows],
-            self.rays[rows],
-            self.confidences[rows],
-            self.top[rows],
-            self.edges[rows],
-        )
-
-    def view(self) -> View:
-        """Make the lifter's input."""
-        return make_view(self.rays, self.confidences, self.top, self.edges)
+        return Observed(self.people[rows], self.report[rows])
 
     def mirrored(self) -> Observed:
         """Mirror everybody left to right."""
@@ -105,13 +87,7 @@ class Observed:
             keypoints=self.people.keypoints[:, order] * flip,
             reported=self.people.reported[:, order] * flip,
         )
-        return Observed(
-            people,
-            self.rays[:, order] * flip[:2],
-            self.confidences[:, order],
-            self.top,
-            mirror_edges(self.edges),
-        )
+        return Observed(people, self.report.mirrored())
 
 
 def joined(parts: Sequence[Observed]) -> Observed:
@@ -122,13 +98,7 @@ def joined(parts: Sequence[Observed]) -> Observed:
         values = [getattr(one, field.name) for one in people]
         is_tensor = isinstance(values[0], Tensor)
         together[field.name] = torch.cat(values) if is_tensor else np.concatenate(values)
-    return Observed(
-        People(**together),
-        torch.cat([part.rays for part in parts]),
-        torch.cat([part.confidences for part in parts]),
-        torch.cat([part.top for part in parts]),
-        torch.cat([part.edges for part in parts]),
-    )
+    return Observed(People(**together), Report.concatenate([part.report for part in parts]))
 
 
 def read_observed(folder: Path) -> Observed:
@@ -165,7 +135,8 @@ def read_observed(folder: Path) -> Observed:
     )
     trusted = torch.as_tensor(trusted, dtype=torch.float32)
     edges = picture_edges(K, rows['picture_size'])
-    return Observed(people, rays, trusted, box_tops(rows['box'], K), edges)
+    cues = torch.as_tensor(rows['cues'])
+    return Observed(people, Report(rays, trusted, box_tops(rows['box'], K), edges, cues))
 
 
 def look(
@@ -203,6 +174,7 @@ def _rows_of(
         'keypoints': found.keypoints[rows[who]].astype(np.float32),
         'confidences': found.confidences[rows[who]].astype(np.float32),
         'box': found.bbox[rows[who]].astype(np.float32),
+        'cues': found.cues[rows[who]].astype(np.float32),
         'true_box': labels.bbox,
         'K': np.repeat(picture.camera.K[None].astype(np.float32), len(who), axis=0),
         'rotations': labels.rotations[:, lifted],
@@ -214,21 +186,19 @@ def _rows_of(
 
 
 @lru_cache(maxsize=1)
-def _opened(
-    data: Path, backgrounds: Path | None, base_mesh: Path
-) -> tuple[Studio, KeypointDetector]:
+def open_studio(data: Path, backgrounds: Path | None, base_mesh: Path) -> Studio:
+    """Open a studio in which people move as in the clips that the lifter is trained on."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     studio = Studio.open(data, 'train', backgrounds, base_mesh)
     clips = np.intersect1d(studio.motions.clips, np.unique(load_poses(data)[0].clip))
-    studio = replace(studio, motions=restricted(studio.motions, clips))
-    return studio, KeypointDetector(threads=1)
+    return replace(studio, motions=restricted(studio.motions, clips))
 
 
 def _observe_shard(
     opening: tuple[Path, Path | None, Path], path: Path, seed: int, shard: int
 ) -> int:
-    studio, detector = _opened(*opening)
+    studio, detector = open_studio(*opening), KeypointDetector(threads=1)
     rng = np.random.default_rng([seed, shard, 1])
     looks = []
     for picture in iterate(studio, seed, shard, SHARD):

@@ -271,12 +271,13 @@ class Batches:
     ----------
     looks : Observed or None
     skeleton : Skeleton
+    body : BodyModel
 
     """
 
-    def __init__(self, looks: Observed | None, skeleton: Skeleton) -> None:
+    def __init__(self, looks: Observed | None, skeleton: Skeleton, body: BodyModel) -> None:
         self.looks = looks
-        self.errors = None if looks is None else MeasuredErrors(looks, skeleton)
+        self.errors = None if looks is None else MeasuredErrors(looks, skeleton, body)
         self.num_simulated = _BATCH if looks is None else _BATCH - _OBSERVED
 
     def draw(self, bodies: People, rng: np.random.Generator) -> tuple[People, View]:
@@ -284,22 +285,24 @@ class Batches:
         rows = torch.as_tensor(rng.choice(len(bodies), self.num_simulated, replace=False))
         if self.looks is None or self.errors is None:
             people = bodies[rows]
-            return people, make_view(*observe(people, rng, exact=rng.random() < _EXACT))
+            return people, make_view(observe(people, rng, exact=rng.random() < _EXACT))
         few, many = bodies[rows[:_TRANSPLANTED]], bodies[rows[_TRANSPLANTED:]]
         chosen = rng.choice(len(self.looks), _OBSERVED, replace=False)
         looks = self.looks[torch.as_tensor(chosen)]
         half = torch.arange(_OBSERVED // 2)
         looks = joined([looks[half], looks[half + len(half)].mirrored()])
-        extent = (looks.rays.amax(1) - looks.rays.amin(1)).amax(-1)
-        shake = torch.as_tensor(rng.normal(size=looks.rays.shape), dtype=torch.float32)
-        looks = replace(looks, rays=looks.rays + _SHAKEN * extent[:, None, None] * shake)
+        rays = looks.report.rays
+        extent = (rays.amax(1) - rays.amin(1)).amax(-1)
+        shake = torch.as_tensor(rng.normal(size=rays.shape), dtype=torch.float32)
+        shaken = rays + _SHAKEN * extent[:, None, None] * shake
+        looks = replace(looks, report=replace(looks.report, rays=shaken))
         parts = [
-            Observed(few, *self.errors.observe(few, rng)),
-            Observed(many, *observe(many, rng, exact=rng.random() < _EXACT)),
+            Observed(few, self.errors.observe(few, rng)),
+            Observed(many, observe(many, rng, exact=rng.random() < _EXACT)),
             looks,
         ]
         mixed = joined(parts)[torch.as_tensor(rng.permutation(_BATCH))]
-        return mixed.people, mixed.view()
+        return mixed.people, make_view(mixed.report)
 
 
 def train(options: argparse.Namespace) -> None:
@@ -312,7 +315,7 @@ def train(options: argparse.Namespace) -> None:
     phenotypes = sample_phenotypes(body, _PHENOTYPES, np.random.default_rng(options.seed))
     people = held_out_people(held_out, skeleton, body, 1000)
     looks = None if options.observed is None else read_observed(options.observed)
-    batches = Batches(looks, skeleton)
+    batches = Batches(looks, skeleton, body)
     training = Training(
         options.output, options.width, options.depth, options.seed, options.initial
     )

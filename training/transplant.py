@@ -11,9 +11,12 @@ and shapes are then without end, and the errors are real.
 
 from __future__ import annotations
 
+from anny_ros.body import BodyModel
 from anny_ros.body.phenotype import age_value
 from anny_ros.body.skeleton import Skeleton
+from anny_ros.keypoints.cues import DEPTHS, TURN
 from anny_ros.keypoints.reported import ReportedPoints
+from anny_ros.keypoints.view import Report, rotation_to_forward
 from anny_ros.types import PHENOTYPE_NAMES
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +54,23 @@ def _middles(points: FloatArray) -> FloatArray:
     return np.repeat(middle, 2, axis=1)
 
 
+def true_cues(people: People, edges: Tensor, body: BodyModel) -> tuple[FloatArray, FloatArray]:
+    """Compute turns (N, 3, 3) and the other cues (N, NUM_CUES - 6) as they really are."""
+    points = people.reported
+    rays = points[..., :2] / points[..., 2:]
+    # Of the part that is in the picture, as crops are made.
+    low = torch.maximum(rays.amin(1), edges[:, [0, 2]])
+    high = torch.minimum(rays.amax(1), edges[:, [1, 3]])
+    R = rotation_to_forward((low + high) / 2)
+    depth = (points @ R.transpose(1, 2))[..., 2]
+    mean = depth.mean(1, keepdim=True)
+    extent = (high - low).amax(-1, keepdim=True)
+    stature = torch.as_tensor(body.stature(people.phenotype.numpy())).log()
+    others = [(depth - mean) / (extent * mean), stature[:, None], people.phenotype[:, _AGE, None]]
+    turn = (R @ people.rotations[:, 0]).double().numpy()
+    return turn, torch.cat(others, 1).double().numpy()
+
+
 class MeasuredErrors:
     """
     Looks by view and size, ready to be given away.
@@ -61,26 +81,34 @@ class MeasuredErrors:
         Their mirror images are added.
     skeleton : Skeleton
         Of the lifted joints.
+    body : BodyModel
 
     """
 
-    def __init__(self, looks: Observed, skeleton: Skeleton) -> None:
+    def __init__(self, looks: Observed, skeleton: Skeleton, body: BodyModel) -> None:
+        self._body = body
         looks = joined([looks, looks.mirrored()])
         people = looks.people
         posed = skeleton.pose(skeleton.rest(people.phenotype), people.rotations)
         away = (people.keypoints - posed.landmarks[:, :17]).mean(1, keepdim=True)
         points = (ReportedPoints(skeleton.joint_names)(posed) + away).double().numpy()
-        true, seen = points[..., :2] / points[..., 2:], looks.rays.double().numpy()
+        report = looks.report
+        true, seen = points[..., :2] / points[..., 2:], report.rays.double().numpy()
         self._order = self._exchanges(true, seen)
         extent = extent_of(true)
         expected = np.take_along_axis(true, self._order[..., None], axis=1)
         self._error = (seen - expected) / extent[:, None, None]
-        self._confidences = looks.confidences.double().numpy()
+        self._confidences = report.confidences.double().numpy()
         # Not from the top of who was rendered, who had hair: simulated people have none.
         bare = top_of(outline(posed) + away)
-        self._top_error = (looks.top - bare).double().numpy() / extent
-        bounds = looks.edges.double().numpy() - _middles(true)
+        self._top_error = (report.top - bare).double().numpy() / extent
+        bounds = report.edges.double().numpy() - _middles(true)
         self._edges = np.clip(bounds / extent[:, None], -_FAR, _FAR)
+        turn, others = true_cues(people, report.edges, body)
+        cues = report.cues.double().numpy()
+        columns = cues[:, TURN].reshape(-1, 2, 3).transpose(0, 2, 1)
+        self._turn_said = turn.transpose(0, 2, 1) @ columns  # in the body's true frame
+        self._cue_error = cues[:, DEPTHS.start :] - others
         side, age, size = self._kind(people)
         self._rows: dict[tuple[int, int, int], NDArray[np.int64]] = {}
         for kind in np.ndindex(_SIDES, len(_YEARS) + 1, len(_SIZES_PX) + 1):
@@ -111,9 +139,7 @@ class MeasuredErrors:
         age = np.searchsorted(age_value(np.array(_YEARS)), people.phenotype[:, _AGE].numpy())
         return side, age, np.searchsorted(_SIZES_PX, people.size_px)
 
-    def observe(
-        self, people: People, rng: np.random.Generator
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def observe(self, people: People, rng: np.random.Generator) -> Report:
         """
         Simulate what the 2D network reports of whole people.
 
@@ -124,11 +150,8 @@ class MeasuredErrors:
 
         Returns
         -------
-        rays : Tensor, (N, 17, 2)
-        confidences : Tensor, (N, 17)
-        top : Tensor, (N,)
-        edges : Tensor, (N, 4)
-            As of ``keypoint_errors.observe``; where the look's were about that person.
+        Report
+            Edges of the picture are where the look's were about that person.
 
         """
         kinds = np.stack(self._kind(people), 1).tolist()
@@ -141,9 +164,13 @@ class MeasuredErrors:
         rays = expected + extent[:, None, None] * scale * self._error[looks]
         top = people.top.double().numpy() + extent * self._top_error[looks]
         edges = _middles(true) + extent[:, None] * self._edges[looks]
-        return (
-            torch.as_tensor(rays, dtype=torch.float32),
-            torch.as_tensor(self._confidences[looks], dtype=torch.float32),
-            torch.as_tensor(top, dtype=torch.float32),
-            torch.as_tensor(edges, dtype=torch.float32),
-        )
+        ends = torch.as_tensor(edges, dtype=torch.float32)
+        parts = (rays, self._confidences[looks], top, edges, self._cues(people, ends, looks))
+        return Report(*(torch.as_tensor(part, dtype=torch.float32) for part in parts))
+
+    def _cues(self, people: People, edges: Tensor, looks: NDArray[np.int64]) -> FloatArray:
+        """Cues of people as wrong as those of looks, (N, NUM_CUES)."""
+        turn, others = true_cues(people, edges, self._body)
+        # Who was said to face away although they came towards the camera, here is too.
+        said = (turn @ self._turn_said[looks]).transpose(0, 2, 1).reshape(len(looks), 6)
+        return np.concatenate([said, others + self._cue_error[looks]], axis=1)

@@ -19,7 +19,7 @@ from anny_ros.errors import ModelError
 
 _ASSETS = {
     'anny_body.safetensors': 'the body model',
-    'movenet_multipose_lightning.onnx': 'the 2D keypoint network',
+    'keypoint_network.onnx': 'the 2D keypoint network',
     'lifter.safetensors': 'the lifter of anny-lite',
 }
 _LIBRARIES = {

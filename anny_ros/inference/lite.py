@@ -19,7 +19,7 @@ from anny_ros.inference.stopwatch import Stopwatch
 from anny_ros.keypoints.lifter import Lifted, LIFTED_JOINTS, Lifter
 from anny_ros.keypoints.movenet import KeypointDetections, KeypointDetector
 from anny_ros.keypoints.refine import Refined, Refiner
-from anny_ros.keypoints.view import box_tops, make_view, NUM_KEYPOINTS, picture_edges, View
+from anny_ros.keypoints.view import box_tops, make_view, NUM_KEYPOINTS, picture_edges, Report, View
 from anny_ros.parameters import Parameters
 from anny_ros.types import Camera, Detections, FloatArray, Frame
 import numpy as np
@@ -100,8 +100,14 @@ class LiteEstimator(Estimator):
             return replace(nobody, candidates=candidates, timings_ms=watch.laps_ms)
         top = box_tops(found.bbox, camera.K)
         edges = picture_edges(camera.K, np.array([camera.width, camera.height]))
-        rays = _rays(found.keypoints, camera)
-        view = make_view(rays, torch.as_tensor(trusted), top, edges.expand(len(top), -1))
+        report = Report(
+            _rays(found.keypoints, camera),
+            torch.as_tensor(trusted),
+            top,
+            edges.expand(len(top), -1),
+            torch.as_tensor(found.cues),
+        )
+        view = make_view(report)
         lifted = self._lifter(view)
         watch.lap('lift')
         refined = self._refiner(lifted, view)

@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 from anny_ros.geometry.boxes import overlap
+from anny_ros.keypoints.cues import MIRRORED_KEYPOINTS
 from anny_ros.keypoints.decode import FloatArray
 import numpy as np
 from numpy.typing import NDArray
 
 # Left and right exchanged: the same person seen from behind by mistake is still the same person.
-MIRRORED_KEYPOINTS = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
 # Two finds whose keypoints lie closer than this share of their size are one person.
 _SAME_DISTANCE = 0.09
 # A much weaker find within this distance, nearly all of whose box is inside of the stronger one's,
@@ -44,7 +44,7 @@ def keypoint_distance(
     weight = np.sqrt(confidences[:, None] * confidences[None]) + 1e-6  # (N, N, 17)
     half = weight.sum(axis=-1, keepdims=True) / 2
     medians = []
-    for paired in (keypoints, keypoints[:, MIRRORED_KEYPOINTS]):
+    for paired in (keypoints, keypoints[:, list(MIRRORED_KEYPOINTS)]):
         apart = np.linalg.norm(keypoints[:, None] - paired[None], axis=-1)  # (N, N, 17)
         order = apart.argsort(axis=-1)
         below = np.take_along_axis(weight, order, axis=-1).cumsum(axis=-1) < half

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anny_ros.errors import ModelError
+from anny_ros.keypoints.cues import mirror_cues, MIRRORED_KEYPOINTS, NUM_CUES
 from anny_ros.keypoints.view import mirror_edges, NUM_FEATURES, View
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -33,7 +34,6 @@ MIRRORED_JOINTS = tuple(
     LIFTED_JOINTS.index(name[:-1] + {'L': 'R', 'R': 'L'}[name[-1]] if name[-2] == '.' else name)
     for name in LIFTED_JOINTS
 )
-MIRRORED_KEYPOINTS = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 
 _NUM_OUTPUTS = NUM_JOINTS * 6 + 6 + 3 + NUM_JOINTS + 6 + 2
 
@@ -180,12 +180,12 @@ class LifterNetwork(nn.Module):
 def mirror_features(features: Tensor) -> Tensor:
     """Mirror views left to right, as if the picture had been mirrored."""
     xy, rest = features[:, :34].unflatten(1, (17, 2)), features[:, 34:]
-    confidences, tail, edges = rest.split([17, 7, 4], 1)
+    confidences, tail, edges, cues, known = rest.split([17, 7, 4, NUM_CUES, 1], 1)
     order = list(MIRRORED_KEYPOINTS)
     flip = features.new_tensor([-1.0, 1.0])
     tail = tail * features.new_tensor([-1.0, 1.0, 1.0, -1.0, 1.0, 1.0, 1.0])
     xy, edges = (xy[:, order] * flip).flatten(1), mirror_edges(edges)
-    return torch.cat([xy, confidences[:, order], tail, edges], 1)
+    return torch.cat([xy, confidences[:, order], tail, edges, mirror_cues(cues), known], 1)
 
 
 class Lifter:

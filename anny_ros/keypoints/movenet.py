@@ -1,12 +1,13 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
 """
-Everybody's 2D keypoints: a survey of the whole picture, then a second look at who is small.
+Everybody's 2D keypoints: a survey of the whole picture, then a second look at each person.
 
 The survey runs the network once on the picture at a moderate size; that finds people from about
-30 pixels of height there, but places their joints badly. Each person who is small or doubtful,
-and each region that the caller expects somebody in, is then shown enlarged, all in one batch. The
-second look decides: it places joints twice as well, and tells people from bollards and bushes.
+30 pixels of height there, but places their joints badly. Each person, and each region that the
+caller expects somebody in, is then shown by itself at a good size, all in one batch. The second
+look decides: it places joints twice as well, tells people from bollards and bushes, and says which
+way they are turned and how large they are.
 """
 
 from __future__ import annotations
@@ -33,12 +34,9 @@ _MOST_ENLARGED = 2.0
 # The survey's candidates; real people were never below 0.3, junk seldom above 0.15.
 _CANDIDATE_HEAT = 0.12
 SECOND_LOOK_HEAT = 0.05
-# Who is larger than this in the survey, and clear, is not looked at again.
-_LARGE_PX = 130.0
 # Least score of a candidate, and how much one overlaps with a person to be the same.
 _CANDIDATE_SCORE = 0.03
 _COVERED = 0.5
-_CLEAR_SCORE = 0.5
 _MOST_CROPS = 24
 # A find in a crop is the one that was looked for if it overlaps this much with the candidate.
 _SAME_PERSON = 0.2
@@ -71,6 +69,8 @@ class KeypointDetections:
         0..1, highest first; 0.3 separates people from junk.
     bbox : ndarray, (N, 4), float32, pixels
         x0, y0, x1, y1 of the whole body; may reach outside of the picture.
+    cues : ndarray, (N, NUM_CUES), float32
+        See ``cues``; NaN of who was not looked at again.
     candidates : ndarray, (K, 4), float32, pixels
         Boxes of what scored too low but might be a person.
 
@@ -80,6 +80,7 @@ class KeypointDetections:
     confidences: FloatArray
     score: FloatArray
     bbox: FloatArray
+    cues: FloatArray
     candidates: FloatArray
 
     def __len__(self) -> int:
@@ -92,6 +93,7 @@ class KeypointDetections:
             self.confidences[rows],
             self.score[rows],
             self.bbox[rows],
+            self.cues[rows],
             self.candidates,
         )
 
@@ -103,7 +105,7 @@ class KeypointDetector:
     Parameters
     ----------
     model_path : Path, str or None
-        ONNX file made by ``training/convert_movenet.py``; None takes the one in the package.
+        ONNX file made by ``training.keypoint_network.train``; None takes the one in the package.
     threads : int
         CPU threads; 0 takes all cores.
     survey_pixels : int
@@ -156,11 +158,12 @@ class KeypointDetector:
         """
         if rgb.shape[:2] == (1, 1):  # which OpenCV 4.5 (Humble) cannot resize
             rgb = np.pad(rgb, ((0, 1), (0, 1), (0, 0)))
-        people, size_px = self._survey(rgb)
-        score = person_scores(people)
+        people = self._survey(rgb)
         surveyed = people.box
         if zoom:
-            people, score = self._second_look(rgb, people, score, size_px, regions)
+            people, score = self._second_look(rgb, people, regions)
+        else:
+            score = person_scores(people)
         good = score >= threshold
         doubtful = np.concatenate([surveyed, people.box[~good & (score >= _CANDIDATE_SCORE)]])
         people, score = people[good], score[good]
@@ -171,11 +174,12 @@ class KeypointDetector:
             people.confidences[kept],
             score[kept],
             people.box[kept],
+            people.cues[kept],
             doubtful[~covered],
         )
 
-    def _survey(self, rgb: NDArray[np.uint8]) -> tuple[People, FloatArray]:
-        """People in the whole picture, in its pixels, and how large each was for the network."""
+    def _survey(self, rgb: NDArray[np.uint8]) -> People:
+        """People in the whole picture, in its pixels."""
         height, width = rgb.shape[:2]
         rows, columns = survey_size(height, width, self._survey_pixels)
         scale = min(columns / width, rows / height, _MOST_ENLARGED)
@@ -187,32 +191,24 @@ class KeypointDetector:
             rgb, (small_width, small_height), interpolation=how
         )
         people = decode_people(self._network(canvas), _CANDIDATE_HEAT)
-        size_px = (people.box[:, 2:] - people.box[:, :2]).max(axis=1, initial=0.0)
         # Pixel centres: x' + 1/2 = (x + 1/2) * factor.
         factor = np.array([width / small_width, height / small_height])
-        return people.mapped(factor, 0.5 * factor - 0.5), size_px
+        return people.mapped(factor, 0.5 * factor - 0.5)
 
     def _second_look(
-        self,
-        rgb: NDArray[np.uint8],
-        people: People,
-        score: FloatArray,
-        size_px: FloatArray,
-        regions: FloatArray | None,
+        self, rgb: NDArray[np.uint8], people: People, regions: FloatArray | None
     ) -> tuple[People, FloatArray]:
-        """Replace who is small or doubtful by what crops show, and add who appears there."""
-        doubtful = (size_px < _LARGE_PX) | (score < _CLEAR_SCORE)
-        candidates = people[doubtful]
-        order = np.argsort(-candidates.centre_heat, kind='stable')
-        boxes = _reach(candidates[order])
+        """Replace people by what crops around them show, and add who appears there."""
+        people = people[np.argsort(-people.centre_heat, kind='stable')]
+        boxes = _reach(people)
         if regions is not None and len(regions):
             regions = np.asarray(regions, np.float32).reshape(-1, 4)
             unseen = ~(overlap(regions, people.box) > _SAME_PERSON).any(axis=1)
             boxes = np.concatenate([regions[unseen], boxes])
-        sure, sure_score = people[~doubtful], score[~doubtful]
         found, found_score, others = self._judge(rgb, boxes[:_MOST_CROPS])
-        sure = People.concatenate([sure, found])
-        sure_score = np.concatenate([sure_score, found_score])
+        late = people[max(_MOST_CROPS - (len(boxes) - len(people)), 0) :]  # as surveyed
+        sure = People.concatenate([found, late])
+        sure_score = np.concatenate([found_score, person_scores(late)])
         # Who shows up beside somebody else, or is larger than thought, gets a crop too.
         new = _unknown(others, sure, sure_score)[:_MOST_NEWCOMERS]
         if len(new):

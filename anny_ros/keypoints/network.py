@@ -1,6 +1,6 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""MoveNet MultiPose Lightning on ONNX Runtime: pictures in, heads out."""
+"""MoveNet MultiPose Lightning, fine-tuned, on ONNX Runtime: pictures in, heads out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 import onnxruntime
 
-DEFAULT_MODEL = Path(__file__).parent.parent / 'assets' / 'movenet_multipose_lightning.onnx'
+DEFAULT_MODEL = Path(__file__).parent.parent / 'assets' / 'keypoint_network.onnx'
 # Sides of a picture must be multiples of this.
 GRANULE = 32
 # The weights were trained on x * _SCALE - 1; the factor is 1 / 127.5 rounded to 16 bits.
@@ -24,6 +24,7 @@ _HEADS = (
     'regressed',
     'keypoint_heat',
     'keypoint_offset',
+    'cues',
 )
 
 
@@ -64,8 +65,7 @@ class MoveNet:
             ) from error
         if tuple(output.name for output in self._session.get_outputs()) != _HEADS:
             raise ModelError(
-                f'{path} is not the keypoint network of this package; convert it with '
-                'training/convert_movenet.py'
+                f'{path} is not the keypoint network of this package; reinstall the package'
             )
 
     def __call__(self, pictures: NDArray[np.uint8]) -> Heads:

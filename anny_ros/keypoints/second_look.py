@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from anny_ros.keypoints.cues import pool_cues
 from anny_ros.keypoints.decode import decode_people, FloatArray, People
 from anny_ros.keypoints.network import MoveNet
 import cv2
@@ -20,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Rows and columns of a crop, and the longer side of the person in it: tall, wide, square.
-_SHAPES_FEW = ((224, 128, 184.0), (128, 224, 184.0), (192, 192, 152.0))
-_SHAPES_CROWD = ((192, 96, 152.0), (96, 192, 152.0), (160, 160, 128.0))
+Shapes = tuple[tuple[int, int, float], ...]
+SHAPES_FEW = ((224, 128, 184.0), (128, 224, 184.0), (192, 192, 152.0))
+SHAPES_CROWD = ((192, 96, 152.0), (96, 192, 152.0), (160, 160, 128.0))
 _FEW = 4
 # A box whose shorter side would fill more than this share of a tall crop gets a square one.
 _MOST_FILL = 0.88
@@ -53,7 +55,9 @@ class Crops:
     corner: FloatArray
 
 
-def cut_crops(rgb: NDArray[np.uint8], boxes: FloatArray) -> list[Crops]:
+def cut_crops(
+    rgb: NDArray[np.uint8], boxes: FloatArray, shapes: Shapes | None = None
+) -> list[Crops]:
     """
     Cut an enlarged (or shrunk) crop around each box.
 
@@ -62,6 +66,8 @@ def cut_crops(rgb: NDArray[np.uint8], boxes: FloatArray) -> list[Crops]:
     rgb : ndarray, (H, W, 3), uint8
     boxes : ndarray, (N, 4), pixels
         x0, y0, x1, y1 of people; may reach outside of the picture, which is black there.
+    shapes : Shapes or None
+        None takes those that suit so many boxes.
 
     Returns
     -------
@@ -72,7 +78,8 @@ def cut_crops(rgb: NDArray[np.uint8], boxes: FloatArray) -> list[Crops]:
     size = np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)  # (N, 2)
     longer = size.max(axis=1)
     shape = np.where(size[:, 1] >= size[:, 0], 0, 1)
-    shapes = _SHAPES_FEW if len(boxes) <= _FEW else _SHAPES_CROWD
+    if shapes is None:
+        shapes = SHAPES_FEW if len(boxes) <= _FEW else SHAPES_CROWD
     _, columns, extent = shapes[0]
     too_wide = size.min(axis=1) / longer * extent > _MOST_FILL * columns
     shape[too_wide] = 2
@@ -133,14 +140,17 @@ def look_again(
     -------
     people : People
         M people in pixels of ``rgb``; ``picture`` is the row of ``boxes``. A crop can hold
-        several people or nobody.
+        several people or nobody, and the cues of all are of whom it was made for.
     inside : ndarray, (M,), float32
         Share of each one's box that lies in its crop.
 
     """
     found, inside = [People.nobody()], [np.zeros(0, np.float32)]
     for crops in cut_crops(rgb, boxes):
-        people = decode_people(network(crops.pictures), least_heat)
+        heads = network(crops.pictures)
+        people = decode_people(heads, least_heat)
+        # Of whom each crop was made for; of others beside them they say nothing.
+        people = replace(people, cues=pool_cues(heads.cues)[people.picture])
         inside.append(_share_inside(people.box, *crops.pictures.shape[1:3]))
         local = people.picture
         scale = np.repeat(1 / crops.scale[local, None], 2, axis=1)

@@ -9,16 +9,18 @@ extent becomes 1: the lifter never sees a focal length, a picture size or a dist
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
+from anny_ros.keypoints.cues import mirror_cues, MIRRORED_KEYPOINTS, normalise_cues, NUM_CUES
 import numpy as np
 from numpy.typing import NDArray
 import torch
 from torch import Tensor
 
 NUM_KEYPOINTS = 17
-NUM_FEATURES = NUM_KEYPOINTS * 3 + 11
+NUM_FEATURES = NUM_KEYPOINTS * 3 + 11 + NUM_CUES + 1
 _SMALLEST_EXTENT = 1e-4
 # An adult 14 m away. Farther than that perspective tells nothing, and the lifter must not guess
 # the size of a body from how far away training's people could be.
@@ -30,6 +32,64 @@ _NEAR_EDGE = 0.02
 # Edges of the picture that are farther from the middle, in extents, cut nothing off.
 _FARTHEST_EDGE = 1.5
 _WIDEST = 3.0  # tangent
+
+
+@dataclass(frozen=True)
+class Report:
+    """
+    What the 2D network reports of N people.
+
+    Parameters
+    ----------
+    rays : Tensor, (N, 17, 2)
+        Tangents x / z, y / z of COCO keypoints in the optical frame.
+    confidences : Tensor, (N, 17)
+        0..1; 0 marks a keypoint that was not seen. Everybody needs at least one seen keypoint.
+    top : Tensor, (N,)
+        Tangent y / z of the upper edge of the person's box; NaN where it is not known. How high
+        the head is above the eyes is what tells children from adults.
+    edges : Tensor, (N, 4)
+        Tangents of the picture's left, right, upper and lower edge. Joints beyond them are
+        reported near them, so the lifter has to know where they are.
+    cues : Tensor, (N, NUM_CUES)
+        See ``cues``; NaN where they are not known.
+
+    """
+
+    rays: Tensor
+    confidences: Tensor
+    top: Tensor
+    edges: Tensor
+    cues: Tensor
+
+    def __len__(self) -> int:
+        return len(self.rays)
+
+    def __getitem__(self, rows: Any) -> Report:
+        """Take rows by a slice, an index tensor or a mask."""
+        return Report(
+            self.rays[rows],
+            self.confidences[rows],
+            self.top[rows],
+            self.edges[rows],
+            self.cues[rows],
+        )
+
+    def mirrored(self) -> Report:
+        """Mirror everybody left to right."""
+        order = list(MIRRORED_KEYPOINTS)
+        return Report(
+            self.rays[:, order] * self.rays.new_tensor([-1.0, 1.0]),
+            self.confidences[:, order],
+            self.top,
+            mirror_edges(self.edges),
+            mirror_cues(self.cues),
+        )
+
+    @staticmethod
+    def concatenate(parts: Sequence[Report]) -> Report:
+        """Put reports one behind the other, at least one."""
+        return Report(*(torch.cat([vars(p)[f.name] for p in parts]) for f in fields(Report)))
 
 
 @dataclass(frozen=True)
@@ -150,36 +210,17 @@ def _turned(points: Tensor, R: Tensor) -> Tensor:
     return rays[..., :2] / rays[..., 2:].clamp_min(0.05)
 
 
-def make_view(rays: Tensor, confidences: Tensor, top: Tensor, edges: Tensor) -> View:
-    """
-    Normalise people's keypoints.
-
-    Parameters
-    ----------
-    rays : Tensor, (N, 17, 2)
-        Tangents x / z, y / z of COCO keypoints in the optical frame.
-    confidences : Tensor, (N, 17)
-        0..1; 0 marks a keypoint that was not seen. Everybody needs at least one seen keypoint.
-    top : Tensor, (N,)
-        Tangent y / z of the upper edge of the person's box; NaN where it is not known. How high
-        the head is above the eyes is what tells children from adults.
-    edges : Tensor, (N, 4)
-        Tangents of the picture's left, right, upper and lower edge. Joints beyond them are
-        reported near them, so the lifter has to know where they are.
-
-    Returns
-    -------
-    View
-
-    """
+def make_view(report: Report) -> View:
+    """Normalise what is reported of people."""
+    rays, confidences = report.rays, report.confidences
     seen = confidences > 0
     centre, _ = _box(rays, seen)
     R = rotation_to_forward(centre)
     xy = _turned(rays, R)
     middle, extent = _box(xy, seen)
-    above = _turned(torch.stack([centre[:, 0], top], 1)[:, None], R)[:, 0]
+    above = _turned(torch.stack([centre[:, 0], report.top], 1)[:, None], R)[:, 0]
     crown = (above[:, 1] - middle[:, 1]) / extent
-    bounds = _edges_in_view(edges, centre, R, middle) / extent[:, None]
+    bounds = _edges_in_view(report.edges, centre, R, middle) / extent[:, None]
     normalised = (xy - middle[:, None]) / extent[:, None, None] * seen[..., None]
     features = torch.cat(
         [
@@ -191,6 +232,7 @@ def make_view(rays: Tensor, confidences: Tensor, top: Tensor, edges: Tensor) -> 
             torch.nan_to_num(crown).clamp(-_HIGHEST, _HIGHEST)[:, None],
             (~crown.isnan())[:, None].float(),
             bounds.clamp(-_FARTHEST_EDGE, _FARTHEST_EDGE),
+            normalise_cues(report.cues),
         ],
         1,
     )  # (N, NUM_FEATURES)

@@ -1,11 +1,7 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
-from anny_ros.keypoints.duplicates import (
-    distinct_people,
-    keypoint_distance,
-    MIRRORED_KEYPOINTS,
-    overlap,
-)
+from anny_ros.keypoints.cues import MIRRORED_KEYPOINTS
+from anny_ros.keypoints.duplicates import distinct_people, keypoint_distance, overlap
 import numpy as np
 import pytest
 
@@ -43,7 +39,7 @@ def test_neighbours_both_stay_best_first():
 
 def test_sides_exchanged_is_still_the_same_person():
     keypoints, confidences, boxes = people((0, 0), (0, 0))
-    keypoints[1] = keypoints[1, MIRRORED_KEYPOINTS]
+    keypoints[1] = keypoints[1, list(MIRRORED_KEYPOINTS)]
     apart = keypoint_distance(keypoints, confidences, np.full(2, 100.0))
     np.testing.assert_allclose(apart, 0.0, atol=1e-9)
     assert len(distinct_people(np.array([0.5, 0.6]), keypoints, confidences, boxes)) == 1
@@ -88,7 +84,7 @@ def test_distance_is_the_weighed_median_of_a_plain_loop():
     for i in range(4):
         for j in range(4):
             both = []
-            for other in (keypoints[j], keypoints[j, MIRRORED_KEYPOINTS]):
+            for other in (keypoints[j], keypoints[j, list(MIRRORED_KEYPOINTS)]):
                 apart = np.linalg.norm(keypoints[i] - other, axis=1)
                 weight = np.sqrt(confidences[i] * confidences[j]) + 1e-6
                 total, middle = 0.0, None

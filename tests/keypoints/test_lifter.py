@@ -3,16 +3,16 @@
 from anny_ros.body import BodyModel
 from anny_ros.body.skeleton import Skeleton
 from anny_ros.errors import ModelError
+from anny_ros.keypoints.cues import MIRRORED_KEYPOINTS, NUM_CUES
 from anny_ros.keypoints.lifter import (
     LIFTED_JOINTS,
     Lifter,
     LifterNetwork,
     mirror_features,
     mirror_rotations,
-    MIRRORED_KEYPOINTS,
     rotations_from_6d,
 )
-from anny_ros.keypoints.view import make_view
+from anny_ros.keypoints.view import make_view, Report
 import numpy as np
 import pytest
 from safetensors.torch import save_file
@@ -24,12 +24,13 @@ def skeleton():
     return Skeleton(BodyModel.load().asset, LIFTED_JOINTS)
 
 
-def random_view(num_people=4, seed=0):
+def random_report(num_people=4, seed=0):
     rng = np.random.default_rng(seed)
     rays = torch.as_tensor(rng.normal(scale=0.1, size=(num_people, 17, 2)), dtype=torch.float32)
     confidences = torch.as_tensor(rng.random((num_people, 17)), dtype=torch.float32)
     edges = torch.tensor([-0.3, 0.2, -0.25, 0.15]).expand(num_people, -1)
-    return rays, confidences, rays[..., 1].amin(1) - 0.02, edges
+    cues = torch.as_tensor(rng.normal(scale=0.3, size=(num_people, NUM_CUES)), dtype=torch.float32)
+    return Report(rays, confidences, rays[..., 1].amin(1) - 0.02, edges, cues)
 
 
 def write_lifter(path, seed=0, width=32, depth=2):
@@ -69,26 +70,15 @@ def test_mirrored_rotations_pose_the_mirrored_body(skeleton):
 
 
 def test_mirrored_features_are_those_of_the_mirrored_picture():
-    rays, confidences, top, edges = random_view()
-    turned = edges * 1.0
-    turned[:, 0], turned[:, 1] = -edges[:, 1], -edges[:, 0]
-    order = list(MIRRORED_KEYPOINTS)
-    mirrored = rays[:, order] * torch.tensor([-1.0, 1.0])
-    truth = make_view(mirrored, confidences[:, order], top, turned).features
-    np.testing.assert_allclose(
-        mirror_features(make_view(rays, confidences, top, edges).features), truth, atol=1e-5
-    )
+    report = random_report()
+    truth = make_view(report.mirrored()).features
+    np.testing.assert_allclose(mirror_features(make_view(report).features), truth, atol=1e-5)
 
 
 def test_lifting_commutes_with_mirroring(tmp_path):
     lifter = write_lifter(tmp_path / 'lifter.safetensors')
-    rays, confidences, top, edges = random_view()
-    turned = edges * 1.0
-    turned[:, 0], turned[:, 1] = -edges[:, 1], -edges[:, 0]
-    order = list(MIRRORED_KEYPOINTS)
-    here = lifter(make_view(rays, confidences, top, edges))
-    mirrored = rays[:, order] * torch.tensor([-1.0, 1.0])
-    there = lifter(make_view(mirrored, confidences[:, order], top, turned))
+    report = random_report()
+    here, there = lifter(make_view(report)), lifter(make_view(report.mirrored()))
     np.testing.assert_allclose(there.rotations, mirror_rotations(here.rotations), atol=1e-4)
     np.testing.assert_allclose(there.log_size, here.log_size, atol=1e-5)
     np.testing.assert_allclose(there.offset, here.offset * torch.tensor([-1.0, 1.0]), atol=1e-5)

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from anny_ros.body import BodyModel
 from anny_ros.body.skeleton import Skeleton
+from anny_ros.keypoints.cues import NUM_CUES
 from anny_ros.keypoints.lifter import Lifted, LIFTED_JOINTS
 from anny_ros.keypoints.refine import Refiner, rotations_from_rotvec
 from anny_ros.keypoints.reported import ReportedPoints
-from anny_ros.keypoints.view import make_view
+from anny_ros.keypoints.view import make_view, Report
 import numpy as np
 import pytest
 import torch
@@ -35,12 +36,14 @@ def make_people(skeleton, num_people=3, seed=0, turn=0.15):
     away = torch.tensor([0.0, 0.0, 3.0])
     points = posed.landmarks[:, :17] + away
     shown = ReportedPoints(skeleton.joint_names)(posed) + away
-    view = make_view(
+    report = Report(
         shown[..., :2] / shown[..., 2:],
         torch.full((num_people, 17), 0.9),
         torch.full((num_people,), float('nan')),
         torch.tensor([-1.0, 1.0, -1.0, 1.0]).expand(num_people, -1),
+        torch.full((num_people, NUM_CUES), float('nan')),
     )
+    view = make_view(report)
     turned = E.clone()
     turned[:, 0] = view.R_view_camera @ E[:, 0]
     truth = points @ view.R_view_camera.transpose(1, 2)

@@ -1,7 +1,9 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
+from anny_ros.keypoints.cues import NUM_CUES
+from anny_ros.keypoints.decode import Heads
 from anny_ros.keypoints.network import GRANULE, MoveNet
-from anny_ros.keypoints.second_look import cut_crops, look_again
+from anny_ros.keypoints.second_look import cut_crops, look_again, SHAPES_CROWD, SHAPES_FEW
 import numpy as np
 import pytest
 
@@ -76,3 +78,43 @@ def test_no_boxes_no_crops():
     assert cut_crops(ramp(20, 20), np.zeros((0, 4))) == []
     people, inside = look_again(MoveNet(threads=1), ramp(20, 20), np.zeros((0, 4)), 0.1)
     assert len(people) == len(inside) == 0
+
+
+@pytest.mark.parametrize('count', [2, 9])
+def test_crops_have_the_shapes_that_are_asked_for(count):
+    boxes = np.tile([50.0, 40.0, 80.0, 130.0], (count, 1))
+    sizes = {
+        shapes: [crops.pictures.shape[1:3] for crops in cut_crops(ramp(200, 200), boxes, shapes)]
+        for shapes in (SHAPES_FEW, SHAPES_CROWD, None)
+    }
+    assert sizes[SHAPES_FEW] == [SHAPES_FEW[0][:2]]
+    assert sizes[SHAPES_CROWD] == [SHAPES_CROWD[0][:2]]
+    assert sizes[None] == sizes[SHAPES_FEW if count == 2 else SHAPES_CROWD]
+    (crops,) = cut_crops(ramp(200, 200), boxes[:1], SHAPES_CROWD)
+    assert crops.scale[0] == pytest.approx(SHAPES_CROWD[0][2] / 90, rel=0.02)
+
+
+def two_in_each(pictures):
+    """Heads of a network that sees two people in each crop, and whose cues are its brightness."""
+    batch, rows, columns = len(pictures), pictures.shape[1] // 4, pictures.shape[2] // 4
+    channels = {'centre_heat': 1, 'box_size': 2, 'centre_offset': 2, 'regressed': 34,
+                'keypoint_heat': 17, 'keypoint_offset': 34}  # fmt: skip
+    heads = {k: np.zeros((batch, n, rows, columns), np.float32) for k, n in channels.items()}
+    heads['box_size'][:] = 8.0
+    for row, heat in ((rows // 4, 0.9), (3 * rows // 4, 0.8)):
+        heads['centre_heat'][:, 0, row, columns // 2] = heat
+    light = pictures.reshape(batch, -1).max(1).astype(np.float32)
+    cues = np.broadcast_to(light[:, None, None, None], (batch, NUM_CUES, rows // 8, columns // 8))
+    return Heads(**heads, cues=cues)
+
+
+def test_cues_of_a_crop_are_those_of_whoever_is_in_it():
+    picture = np.zeros((200, 330, 3), np.uint8)
+    boxes = np.array([[20.0, 30, 50, 170], [120, 30, 150, 170], [200, 90, 310, 120]])
+    for k, (x0, y0, x1, y1) in enumerate(boxes.astype(int)):
+        picture[y0:y1, x0:x1] = 60 * (k + 1)
+    people, _ = look_again(two_in_each, picture, boxes, 0.1)
+    assert people.cues.shape == (6, NUM_CUES)
+    np.testing.assert_array_equal(np.bincount(people.picture), [2, 2, 2])
+    expected = np.array([60.0, 120.0, 180.0])[people.picture]
+    np.testing.assert_allclose(people.cues, np.tile(expected[:, None], NUM_CUES), rtol=1e-4)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from dataclasses import replace
 
+from anny_ros.keypoints.cues import NUM_CUES
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -16,28 +17,32 @@ def people(simulated_people, lifted_skeleton):
 
 def test_exact_observations_are_the_projection(people):
     placed, _ = people
-    rays, confidences, top, edges = observe(placed, np.random.default_rng(0), exact=True)
+    report = observe(placed, np.random.default_rng(0), exact=True)
     truth = placed.reported[..., :2] / placed.reported[..., 2:]
-    np.testing.assert_allclose(rays, truth, rtol=1e-4, atol=1e-5)
-    assert (confidences > 0).all()
+    np.testing.assert_allclose(report.rays, truth, rtol=1e-4, atol=1e-5)
+    assert (report.confidences > 0).all()
     extent = (truth.amax(1) - truth.amin(1)).amax(-1)
-    np.testing.assert_allclose((placed.top - top) / extent, 0.026, atol=1e-4)  # usual hair
-    assert edges.isinf().all()  # nothing is cut off
+    np.testing.assert_allclose((placed.top - report.top) / extent, 0.026, atol=1e-4)  # usual hair
+    assert report.edges.isinf().all()  # nothing is cut off
+    assert report.cues.isnan().all()
     # Nobody's keypoints are above their own top but for where they are reported.
     body = placed.keypoints[..., 1] / placed.keypoints[..., 2]
-    assert (top <= body.amin(1) + 1e-6).all()
+    assert (report.top <= body.amin(1) + 1e-6).all()
 
 
 def test_the_top_of_most_boxes_is_reported_near_the_truth(people):
     placed, _ = people
-    _, _, top, edges = observe(placed, np.random.default_rng(0))
+    report = observe(placed, np.random.default_rng(0))
+    top = report.top
     known = ~top.isnan()
     assert 0.5 < known.float().mean() < 0.85
     out = placed.top.numpy() < -placed.half_view[:, 1]
     assert not known.numpy()[out].any()
     rays = placed.reported[..., :2] / placed.reported[..., 2:]
     extent = (rays.amax(1) - rays.amin(1)).amax(-1)
-    np.testing.assert_allclose(edges[:, 1::2], placed.half_view)
+    np.testing.assert_allclose(report.edges[:, 1::2], placed.half_view)
+    assert report.cues.shape == (len(placed), NUM_CUES)
+    assert report.cues.isnan().all()
     above = ((placed.top - top) / extent)[known]
     assert 0.02 < above.median() < 0.035  # hair
     assert 0.005 < (above - above.median()).abs().median() < 0.03
@@ -46,10 +51,11 @@ def test_the_top_of_most_boxes_is_reported_near_the_truth(people):
 
 def test_confident_keypoints_are_nearer(people):
     placed, _ = people
-    rays, confidences, *_ = observe(placed, np.random.default_rng(0))
+    report = observe(placed, np.random.default_rng(0))
+    confidences = report.confidences
     truth = placed.reported[..., :2] / placed.reported[..., 2:]
     extent = (truth.amax(1) - truth.amin(1)).amax(-1)
-    error = (rays - truth).norm(dim=-1) / extent[:, None]
+    error = (report.rays - truth).norm(dim=-1) / extent[:, None]
     sure, unsure = confidences > 0.5, (confidences > 0) & (confidences < 0.25)
     assert error[sure].median() < 0.6 * error[unsure].median()
     assert 0.008 < error[sure].median() < 0.05
@@ -101,7 +107,7 @@ def test_small_people_are_seen_worse(people):
     medians = []
     for size in (45.0, 90.0, 250.0):
         shown = replace(placed, size_px=np.full(len(placed), size))
-        rays, confidences, *_ = observe(shown, np.random.default_rng(0))
-        error = (rays - truth).norm(dim=-1) / extent[:, None]
-        medians.append(float(error[confidences > 0].median()))
+        report = observe(shown, np.random.default_rng(0))
+        error = (report.rays - truth).norm(dim=-1) / extent[:, None]
+        medians.append(float(error[report.confidences > 0].median()))
     assert medians[0] > 1.5 * medians[1] > 1.8 * medians[2]

@@ -3,6 +3,7 @@
 from anny_ros.body import BodyModel
 from anny_ros.body.skeleton import Skeleton
 from anny_ros.errors import InputError
+from anny_ros.keypoints.cues import NUM_CUES
 from anny_ros.keypoints.lifter import LIFTED_JOINTS
 from anny_ros.keypoints.refine import rotations_from_rotvec
 import numpy as np
@@ -29,10 +30,13 @@ def write_looks(path, seed=0):
     boxes = np.concatenate([pixels.min(1) - 5, pixels.max(1) + 5], 1)
     confidences = rng.uniform(0.2, 0.9, (N, 17))
     confidences[:, 9] = 0.05
+    cues = rng.normal(size=(N, NUM_CUES))
+    cues[2] = np.nan  # nobody looked at them again
     arrays = {
         'keypoints': pixels, 'confidences': confidences, 'K': K, 'rotations': E.numpy(),
         'phenotype': phenotype.numpy(), 'points': points, 'true_box': boxes, 'box': boxes + 2,
         'size_px': (boxes[:, 2:] - boxes[:, :2]).max(1), 'picture_size': [[640, 480]] * N,
+        'cues': cues,
     }  # fmt: skip
     np.savez(path, **{k: np.asarray(v, np.float32) for k, v in arrays.items()})
     return arrays
@@ -44,15 +48,16 @@ def test_looks_come_back_as_rays_with_the_truth(tmp_path):
     looks = read_observed(tmp_path)
     assert len(looks) == 2 * N
     points = arrays['points']
-    np.testing.assert_allclose(looks.rays[:N], points[..., :2] / points[..., 2:], atol=1e-5)
+    np.testing.assert_allclose(looks.report.rays[:N], points[..., :2] / points[..., 2:], atol=1e-5)
     np.testing.assert_allclose(looks.people.reported[:N], points, atol=1e-4)
     first, last = (-0.5 - 240) / 450, (479.5 - 240) / 450
-    np.testing.assert_allclose(looks.edges[:, 2:], [[first, last]] * 2 * N, atol=1e-6)
-    assert (looks.confidences[:, 9] == 0).all()  # as on a robot: too unsure to count
-    np.testing.assert_allclose(looks.top[:N], (arrays['box'][:, 1] - 240) / 450, atol=1e-5)
+    np.testing.assert_allclose(looks.report.edges[:, 2:], [[first, last]] * 2 * N, atol=1e-6)
+    assert (looks.report.confidences[:, 9] == 0).all()  # as on a robot: too unsure to count
+    np.testing.assert_allclose(looks.report.top[:N], (arrays['box'][:, 1] - 240) / 450, atol=1e-5)
     np.testing.assert_allclose(
         looks.people.top[:N], (arrays['true_box'][:, 1] - 240) / 450, atol=1e-5
     )
+    np.testing.assert_allclose(looks.report.cues[:N], arrays['cues'], atol=1e-6)
 
 
 def test_mirrored_people_pose_as_their_mirrored_keypoints(tmp_path):
@@ -65,21 +70,26 @@ def test_mirrored_people_pose_as_their_mirrored_keypoints(tmp_path):
     shown = people.keypoints - people.keypoints.mean(1, keepdim=True)
     np.testing.assert_allclose(joints, shown, atol=5e-3)  # Anny's own sides differ by millimetres
     rays = people.reported[..., :2] / people.reported[..., 2:]
-    np.testing.assert_allclose(looks.rays, rays, atol=1e-5)
-    assert (looks.confidences[:, 10] == 0).all()
-    before = read_observed(tmp_path).edges
-    np.testing.assert_array_equal(looks.edges[:, 0], -before[:, 1])
-    np.testing.assert_array_equal(looks.edges[:, 2:], before[:, 2:])
+    np.testing.assert_allclose(looks.report.rays, rays, atol=1e-5)
+    assert (looks.report.confidences[:, 10] == 0).all()
+    before = read_observed(tmp_path).report.edges
+    np.testing.assert_array_equal(looks.report.edges[:, 0], -before[:, 1])
+    np.testing.assert_array_equal(looks.report.edges[:, 2:], before[:, 2:])
+    # Depths of the left and the right ankle.
+    cues = read_observed(tmp_path).report.cues
+    np.testing.assert_array_equal(looks.report.cues[:, 22], cues[:, 21])
     twice = looks.mirrored()
-    np.testing.assert_array_equal(twice.edges, before)
-    np.testing.assert_allclose(twice.rays, read_observed(tmp_path).rays, atol=1e-6)
+    np.testing.assert_array_equal(twice.report.cues, cues)
+    np.testing.assert_array_equal(twice.report.edges, before)
+    np.testing.assert_allclose(twice.report.rays, read_observed(tmp_path).report.rays, atol=1e-6)
 
 
 def test_joined_and_picked_rows_stay_together(tmp_path):
     write_looks(tmp_path / 'observed_1_00000.npz')
     looks = read_observed(tmp_path)
     both = joined([looks[torch.tensor([2])], looks[torch.tensor([0, 1])]])
-    np.testing.assert_array_equal(both.rays[0], looks.rays[2])
+    np.testing.assert_array_equal(both.report.rays[0], looks.report.rays[2])
+    np.testing.assert_array_equal(both.report.cues, looks.report.cues[[2, 0, 1]])
     np.testing.assert_array_equal(both.people.size_px, looks.people.size_px[[2, 0, 1]])
     np.testing.assert_array_equal(both.people.phenotype[1:], looks.people.phenotype[:2])
 

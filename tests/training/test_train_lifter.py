@@ -21,7 +21,7 @@ def seen(simulated_people):
     """People in the middle of the range of shapes, what they look like, and the truth lifted."""
     people = simulated_people[torch.arange(200)]
     people = replace(people, phenotype=people.phenotype.clamp(0.2, 0.8))
-    view = make_view(*observe(people, np.random.default_rng(0), exact=True))
+    view = make_view(observe(people, np.random.default_rng(0), exact=True))
     truth = people.keypoints @ view.R_view_camera.transpose(1, 2)
     hips = truth[:, 11:13].mean(1)
     rotations = people.rotations.clone()
