@@ -9,7 +9,7 @@ from functools import cache
 import json
 from pathlib import Path
 
-from anny_ros.keypoints.cues import NUM_CUES
+from anny_ros.keypoints.hints import NUM_HINTS
 from anny_ros.keypoints.view import Report
 import numpy as np
 from numpy.typing import NDArray
@@ -212,7 +212,7 @@ class KeypointNoise:
 
 def observe(people: People, rng: np.random.Generator, exact: bool = False) -> Report:
     """
-    Simulate what the 2D network reports, without cues.
+    Simulate what the 2D network reports, without hints.
 
     Parameters
     ----------
@@ -230,7 +230,7 @@ def observe(people: People, rng: np.random.Generator, exact: bool = False) -> Re
     points = people.reported.double().numpy()
     rays = points[..., :2] / points[..., 2:]
     count = len(rays)
-    unknown = torch.full((count, NUM_CUES), torch.nan)
+    unknown = torch.full((count, NUM_HINTS), torch.nan)
     extent = extent_of_points(people.reported)[:, None, None]
     if exact:
         confident = torch.full((count, 17), 0.8)

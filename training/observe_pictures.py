@@ -6,7 +6,7 @@ Look at rendered people with the 2D network: what it reports, beside the truth, 
     python -m training.observe_pictures DATA --output out/observed --count 12000
 
 A shard (100 pictures) is an npz with a row a person and look: ``keypoints`` (N, 17, 2) and ``box``
-(N, 4), pixels, ``confidences`` (N, 17) and ``cues`` (N, NUM_CUES) as reported; ``K`` (N, 3, 3),
+(N, 4), pixels, ``confidences`` (N, 17) and ``hints`` (N, NUM_HINTS) as reported; ``K`` (N, 3, 3),
 ``rotations`` (N, 28, 3, 3), ``phenotype`` (N, 6), ``points`` (N, 17, 3), metres, ``true_box``
 (N, 4) and
 ``size_px`` (N,), pixels, as drawn; ``picture_size`` (N, 2), pixels, width and height. Everybody is
@@ -29,7 +29,7 @@ from typing import Any
 from anny_ros.body import BodyModel
 from anny_ros.errors import AnnyError, InputError
 from anny_ros.inference.lite import LEAST_CONFIDENCE
-from anny_ros.keypoints.cues import MIRRORED_KEYPOINTS
+from anny_ros.keypoints.hints import MIRRORED_KEYPOINTS
 from anny_ros.keypoints.lifter import LIFTED_JOINTS, mirror_rotations
 from anny_ros.keypoints.movenet import KeypointDetections, KeypointDetector
 from anny_ros.keypoints.view import box_tops, picture_edges, Report
@@ -135,8 +135,8 @@ def read_observed(folder: Path) -> Observed:
     )
     trusted = torch.as_tensor(trusted, dtype=torch.float32)
     edges = picture_edges(K, rows['picture_size'])
-    cues = torch.as_tensor(rows['cues'])
-    return Observed(people, Report(rays, trusted, box_tops(rows['box'], K), edges, cues))
+    hints = torch.as_tensor(rows['hints'])
+    return Observed(people, Report(rays, trusted, box_tops(rows['box'], K), edges, hints))
 
 
 def look(
@@ -174,7 +174,7 @@ def _rows_of(
         'keypoints': found.keypoints[rows[who]].astype(np.float32),
         'confidences': found.confidences[rows[who]].astype(np.float32),
         'box': found.bbox[rows[who]].astype(np.float32),
-        'cues': found.cues[rows[who]].astype(np.float32),
+        'hints': found.hints[rows[who]].astype(np.float32),
         'true_box': labels.bbox,
         'K': np.repeat(picture.camera.K[None].astype(np.float32), len(who), axis=0),
         'rotations': labels.rotations[:, lifted],

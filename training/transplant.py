@@ -14,7 +14,7 @@ from __future__ import annotations
 from anny_ros.body import BodyModel
 from anny_ros.body.phenotype import age_value
 from anny_ros.body.skeleton import Skeleton
-from anny_ros.keypoints.cues import DEPTHS, TURN
+from anny_ros.keypoints.hints import DEPTHS, TURN
 from anny_ros.keypoints.reported import ReportedPoints
 from anny_ros.keypoints.view import Report, rotation_to_forward
 from anny_ros.types import PHENOTYPE_NAMES
@@ -54,8 +54,8 @@ def _middles(points: FloatArray) -> FloatArray:
     return np.repeat(middle, 2, axis=1)
 
 
-def true_cues(people: People, edges: Tensor, body: BodyModel) -> tuple[FloatArray, FloatArray]:
-    """Compute turns (N, 3, 3) and the other cues (N, NUM_CUES - 6) as they really are."""
+def true_hints(people: People, edges: Tensor, body: BodyModel) -> tuple[FloatArray, FloatArray]:
+    """Compute turns (N, 3, 3) and the other hints (N, NUM_HINTS - 6) as they really are."""
     points = people.reported
     rays = points[..., :2] / points[..., 2:]
     # Of the part that is in the picture, as crops are made.
@@ -104,11 +104,11 @@ class MeasuredErrors:
         self._top_error = (report.top - bare).double().numpy() / extent
         bounds = report.edges.double().numpy() - _middles(true)
         self._edges = np.clip(bounds / extent[:, None], -_FAR, _FAR)
-        turn, others = true_cues(people, report.edges, body)
-        cues = report.cues.double().numpy()
-        columns = cues[:, TURN].reshape(-1, 2, 3).transpose(0, 2, 1)
+        turn, others = true_hints(people, report.edges, body)
+        hints = report.hints.double().numpy()
+        columns = hints[:, TURN].reshape(-1, 2, 3).transpose(0, 2, 1)
         self._turn_said = turn.transpose(0, 2, 1) @ columns  # in the body's true frame
-        self._cue_error = cues[:, DEPTHS.start :] - others
+        self._hint_error = hints[:, DEPTHS.start :] - others
         side, age, size = self._kind(people)
         self._rows: dict[tuple[int, int, int], NDArray[np.int64]] = {}
         for kind in np.ndindex(_SIDES, len(_YEARS) + 1, len(_SIZES_PX) + 1):
@@ -165,12 +165,12 @@ class MeasuredErrors:
         top = people.top.double().numpy() + extent * self._top_error[looks]
         edges = _middles(true) + extent[:, None] * self._edges[looks]
         ends = torch.as_tensor(edges, dtype=torch.float32)
-        parts = (rays, self._confidences[looks], top, edges, self._cues(people, ends, looks))
+        parts = (rays, self._confidences[looks], top, edges, self._hints(people, ends, looks))
         return Report(*(torch.as_tensor(part, dtype=torch.float32) for part in parts))
 
-    def _cues(self, people: People, edges: Tensor, looks: NDArray[np.int64]) -> FloatArray:
-        """Cues of people as wrong as those of looks, (N, NUM_CUES)."""
-        turn, others = true_cues(people, edges, self._body)
+    def _hints(self, people: People, edges: Tensor, looks: NDArray[np.int64]) -> FloatArray:
+        """Hints of people as wrong as those of looks, (N, NUM_HINTS)."""
+        turn, others = true_hints(people, edges, self._body)
         # Who was said to face away although they came towards the camera, here is too.
         said = (turn @ self._turn_said[looks]).transpose(0, 2, 1).reshape(len(looks), 6)
-        return np.concatenate([said, others + self._cue_error[looks]], axis=1)
+        return np.concatenate([said, others + self._hint_error[looks]], axis=1)

@@ -105,7 +105,7 @@ class LiteEstimator(Estimator):
             torch.as_tensor(trusted),
             top,
             edges.expand(len(top), -1),
-            torch.as_tensor(found.cues),
+            torch.as_tensor(found.hints),
         )
         view = make_view(report)
         lifted = self._lifter(view)

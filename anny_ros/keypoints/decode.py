@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from anny_ros.keypoints.cues import NUM_CUES
+from anny_ros.keypoints.hints import NUM_HINTS
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -52,8 +52,8 @@ class Heads:
     keypoint_heat : ndarray, (B, 17, R, C), float32
     keypoint_offset : ndarray, (B, 34, R, C), float32, cells
         y and x from the cell to the keypoint.
-    cues : ndarray, (B, NUM_CUES, R / 8, C / 8), float32
-        Of the person in the middle; see ``cues``.
+    hints : ndarray, (B, NUM_HINTS, R / 8, C / 8), float32
+        Of the person in the middle; see ``hints``.
 
     """
 
@@ -63,7 +63,7 @@ class Heads:
     regressed: FloatArray
     keypoint_heat: FloatArray
     keypoint_offset: FloatArray
-    cues: NDArray[np.float32]
+    hints: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ class People:
         Heat times closeness to the regressed position, 0..1; not a probability.
     box : ndarray, (N, 4), float32, pixels
         x0, y0, x1, y1 as the network's box head has it, not clipped.
-    cues : ndarray, (N, NUM_CUES), float32
-        See ``cues``; NaN where nobody looked.
+    hints : ndarray, (N, NUM_HINTS), float32
+        See ``hints``; NaN where nobody looked.
 
     """
 
@@ -94,7 +94,7 @@ class People:
     keypoints: FloatArray
     confidences: FloatArray
     box: FloatArray
-    cues: FloatArray
+    hints: FloatArray
 
     def __len__(self) -> int:
         return len(self.centre_heat)
@@ -107,7 +107,7 @@ class People:
             self.keypoints[rows],
             self.confidences[rows],
             self.box[rows],
-            self.cues[rows],
+            self.hints[rows],
         )
 
     def mapped(self, scale: FloatArray, offset: FloatArray) -> People:
@@ -127,7 +127,7 @@ class People:
             self.keypoints * scale[..., None, :] + offset[..., None, :],
             self.confidences,
             (corners * scale[..., None, :] + offset[..., None, :]).reshape(-1, 4),
-            self.cues,
+            self.hints,
         )
 
     @staticmethod
@@ -139,7 +139,7 @@ class People:
             np.zeros((0, 17, 2), np.float32),
             np.zeros((0, 17), np.float32),
             np.zeros((0, 4), np.float32),
-            np.zeros((0, NUM_CUES), np.float32),
+            np.zeros((0, NUM_HINTS), np.float32),
         )
 
     @staticmethod
@@ -151,7 +151,7 @@ class People:
             np.concatenate([p.keypoints for p in parts]),
             np.concatenate([p.confidences for p in parts]),
             np.concatenate([p.box for p in parts]),
-            np.concatenate([p.cues for p in parts]),
+            np.concatenate([p.hints for p in parts]),
         )
 
 
@@ -193,7 +193,7 @@ def decode_people(heads: Heads, least_heat: float) -> People:
         keypoints=keypoints[..., ::-1] * STRIDE + ORIGIN,
         confidences=confidences,
         box=(corners * STRIDE + ORIGIN).astype(np.float32),
-        cues=np.full((len(heat), NUM_CUES), np.nan, np.float32),
+        hints=np.full((len(heat), NUM_HINTS), np.nan, np.float32),
     )
 
 

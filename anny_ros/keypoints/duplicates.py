@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from anny_ros.geometry.boxes import overlap
-from anny_ros.keypoints.cues import MIRRORED_KEYPOINTS
 from anny_ros.keypoints.decode import FloatArray
+from anny_ros.keypoints.hints import MIRRORED_KEYPOINTS
 import numpy as np
 from numpy.typing import NDArray
 

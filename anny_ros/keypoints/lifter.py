@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anny_ros.errors import ModelError
-from anny_ros.keypoints.cues import mirror_cues, MIRRORED_KEYPOINTS, NUM_CUES
+from anny_ros.keypoints.hints import mirror_hints, MIRRORED_KEYPOINTS, NUM_HINTS
 from anny_ros.keypoints.view import mirror_edges, NUM_FEATURES, View
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -180,12 +180,12 @@ class LifterNetwork(nn.Module):
 def mirror_features(features: Tensor) -> Tensor:
     """Mirror views left to right, as if the picture had been mirrored."""
     xy, rest = features[:, :34].unflatten(1, (17, 2)), features[:, 34:]
-    confidences, tail, edges, cues, known = rest.split([17, 7, 4, NUM_CUES, 1], 1)
+    confidences, tail, edges, hints, known = rest.split([17, 7, 4, NUM_HINTS, 1], 1)
     order = list(MIRRORED_KEYPOINTS)
     flip = features.new_tensor([-1.0, 1.0])
     tail = tail * features.new_tensor([-1.0, 1.0, 1.0, -1.0, 1.0, 1.0, 1.0])
     xy, edges = (xy[:, order] * flip).flatten(1), mirror_edges(edges)
-    return torch.cat([xy, confidences[:, order], tail, edges, mirror_cues(cues), known], 1)
+    return torch.cat([xy, confidences[:, order], tail, edges, mirror_hints(hints), known], 1)
 
 
 class Lifter:

@@ -69,8 +69,8 @@ class KeypointDetections:
         0..1, highest first; 0.3 separates people from junk.
     bbox : ndarray, (N, 4), float32, pixels
         x0, y0, x1, y1 of the whole body; may reach outside of the picture.
-    cues : ndarray, (N, NUM_CUES), float32
-        See ``cues``; NaN of who was not looked at again.
+    hints : ndarray, (N, NUM_HINTS), float32
+        See ``hints``; NaN of who was not looked at again.
     candidates : ndarray, (K, 4), float32, pixels
         Boxes of what scored too low but might be a person.
 
@@ -80,7 +80,7 @@ class KeypointDetections:
     confidences: FloatArray
     score: FloatArray
     bbox: FloatArray
-    cues: FloatArray
+    hints: FloatArray
     candidates: FloatArray
 
     def __len__(self) -> int:
@@ -93,7 +93,7 @@ class KeypointDetections:
             self.confidences[rows],
             self.score[rows],
             self.bbox[rows],
-            self.cues[rows],
+            self.hints[rows],
             self.candidates,
         )
 
@@ -174,7 +174,7 @@ class KeypointDetector:
             people.confidences[kept],
             score[kept],
             people.box[kept],
-            people.cues[kept],
+            people.hints[kept],
             doubtful[~covered],
         )
 

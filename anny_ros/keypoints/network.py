@@ -24,7 +24,7 @@ _HEADS = (
     'regressed',
     'keypoint_heat',
     'keypoint_offset',
-    'cues',
+    'hints',
 )
 
 

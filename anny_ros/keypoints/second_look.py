@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from anny_ros.keypoints.cues import pool_cues
 from anny_ros.keypoints.decode import decode_people, FloatArray, People
+from anny_ros.keypoints.hints import pool_hints
 from anny_ros.keypoints.network import MoveNet
 import cv2
 import numpy as np
@@ -140,7 +140,7 @@ def look_again(
     -------
     people : People
         M people in pixels of ``rgb``; ``picture`` is the row of ``boxes``. A crop can hold
-        several people or nobody, and the cues of all are of whom it was made for.
+        several people or nobody, and the hints of all are of whom it was made for.
     inside : ndarray, (M,), float32
         Share of each one's box that lies in its crop.
 
@@ -150,7 +150,7 @@ def look_again(
         heads = network(crops.pictures)
         people = decode_people(heads, least_heat)
         # Of whom each crop was made for; of others beside them they say nothing.
-        people = replace(people, cues=pool_cues(heads.cues)[people.picture])
+        people = replace(people, hints=pool_hints(heads.hints)[people.picture])
         inside.append(_share_inside(people.box, *crops.pictures.shape[1:3]))
         local = people.picture
         scale = np.repeat(1 / crops.scale[local, None], 2, axis=1)

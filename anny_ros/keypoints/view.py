@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from anny_ros.keypoints.cues import mirror_cues, MIRRORED_KEYPOINTS, normalise_cues, NUM_CUES
+from anny_ros.keypoints.hints import mirror_hints, MIRRORED_KEYPOINTS, normalise_hints, NUM_HINTS
 import numpy as np
 from numpy.typing import NDArray
 import torch
 from torch import Tensor
 
 NUM_KEYPOINTS = 17
-NUM_FEATURES = NUM_KEYPOINTS * 3 + 11 + NUM_CUES + 1
+NUM_FEATURES = NUM_KEYPOINTS * 3 + 11 + NUM_HINTS + 1
 _SMALLEST_EXTENT = 1e-4
 # An adult 14 m away. Farther than that perspective tells nothing, and the lifter must not guess
 # the size of a body from how far away training's people could be.
@@ -51,8 +51,8 @@ class Report:
     edges : Tensor, (N, 4)
         Tangents of the picture's left, right, upper and lower edge. Joints beyond them are
         reported near them, so the lifter has to know where they are.
-    cues : Tensor, (N, NUM_CUES)
-        See ``cues``; NaN where they are not known.
+    hints : Tensor, (N, NUM_HINTS)
+        See ``hints``; NaN where they are not known.
 
     """
 
@@ -60,7 +60,7 @@ class Report:
     confidences: Tensor
     top: Tensor
     edges: Tensor
-    cues: Tensor
+    hints: Tensor
 
     def __len__(self) -> int:
         return len(self.rays)
@@ -72,7 +72,7 @@ class Report:
             self.confidences[rows],
             self.top[rows],
             self.edges[rows],
-            self.cues[rows],
+            self.hints[rows],
         )
 
     def mirrored(self) -> Report:
@@ -83,7 +83,7 @@ class Report:
             self.confidences[:, order],
             self.top,
             mirror_edges(self.edges),
-            mirror_cues(self.cues),
+            mirror_hints(self.hints),
         )
 
     @staticmethod
@@ -232,7 +232,7 @@ def make_view(report: Report) -> View:
             torch.nan_to_num(crown).clamp(-_HIGHEST, _HIGHEST)[:, None],
             (~crown.isnan())[:, None].float(),
             bounds.clamp(-_FARTHEST_EDGE, _FARTHEST_EDGE),
-            normalise_cues(report.cues),
+            normalise_hints(report.hints),
         ],
         1,
     )  # (N, NUM_FEATURES)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from dataclasses import replace
 
-from anny_ros.keypoints.cues import NUM_CUES
 from anny_ros.keypoints.decode import decode_people, Heads, People
+from anny_ros.keypoints.hints import NUM_HINTS
 import numpy as np
 import pytest
 
@@ -14,8 +14,8 @@ def empty_heads(batch=1):
     def zeros(channels):
         return np.zeros((batch, channels, ROWS, COLUMNS), np.float32)
 
-    cues = np.zeros((batch, NUM_CUES, ROWS // 8, COLUMNS // 8), np.float32)
-    return Heads(zeros(1), zeros(2), zeros(2), zeros(34), zeros(17), zeros(34), cues)
+    hints = np.zeros((batch, NUM_HINTS, ROWS // 8, COLUMNS // 8), np.float32)
+    return Heads(zeros(1), zeros(2), zeros(2), zeros(34), zeros(17), zeros(34), hints)
 
 
 def add_person(heads, picture, row, column, heat, size=(12.0, 5.0)):
@@ -31,7 +31,7 @@ def test_nobody():
     assert len(people) == 0
     assert people.keypoints.shape == (0, 17, 2)
     assert people.box.shape == (0, 4)
-    assert people.cues.shape == People.nobody().cues.shape == (0, NUM_CUES)
+    assert people.hints.shape == People.nobody().hints.shape == (0, NUM_HINTS)
 
 
 def test_a_person_by_hand():
@@ -117,16 +117,16 @@ def test_mapping_and_rows():
     np.testing.assert_array_equal(both.keypoints, people.keypoints)
 
 
-def test_cues_are_unknown_until_somebody_looks_and_stay_with_their_person():
+def test_hints_are_unknown_until_somebody_looks_and_stay_with_their_person():
     heads = empty_heads()
     add_person(heads, 0, 10, 6, 0.9)
     add_person(heads, 0, 10, 16, 0.7)
     people = decode_people(heads, 0.1)
-    assert people.cues.shape == (2, NUM_CUES)
-    assert np.isnan(people.cues).all()
-    cues = np.arange(2 * NUM_CUES, dtype=np.float32).reshape(2, -1)
-    people = replace(people, cues=cues)
+    assert people.hints.shape == (2, NUM_HINTS)
+    assert np.isnan(people.hints).all()
+    hints = np.arange(2 * NUM_HINTS, dtype=np.float32).reshape(2, -1)
+    people = replace(people, hints=hints)
     moved = people.mapped(np.array([2.0, 3.0]), np.array([10.0, -5.0]))
-    np.testing.assert_array_equal(moved.cues, cues)
+    np.testing.assert_array_equal(moved.hints, hints)
     back = People.concatenate([people[1:], People.nobody(), people[:1]])
-    np.testing.assert_array_equal(back.cues, cues[::-1])
+    np.testing.assert_array_equal(back.hints, hints[::-1])

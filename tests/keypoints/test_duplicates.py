@@ -1,7 +1,7 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
-from anny_ros.keypoints.cues import MIRRORED_KEYPOINTS
 from anny_ros.keypoints.duplicates import distinct_people, keypoint_distance, overlap
+from anny_ros.keypoints.hints import MIRRORED_KEYPOINTS
 import numpy as np
 import pytest
 

@@ -3,7 +3,7 @@
 from anny_ros.body import BodyModel
 from anny_ros.body.skeleton import Skeleton
 from anny_ros.errors import ModelError
-from anny_ros.keypoints.cues import MIRRORED_KEYPOINTS, NUM_CUES
+from anny_ros.keypoints.hints import MIRRORED_KEYPOINTS, NUM_HINTS
 from anny_ros.keypoints.lifter import (
     LIFTED_JOINTS,
     Lifter,
@@ -29,8 +29,10 @@ def random_report(num_people=4, seed=0):
     rays = torch.as_tensor(rng.normal(scale=0.1, size=(num_people, 17, 2)), dtype=torch.float32)
     confidences = torch.as_tensor(rng.random((num_people, 17)), dtype=torch.float32)
     edges = torch.tensor([-0.3, 0.2, -0.25, 0.15]).expand(num_people, -1)
-    cues = torch.as_tensor(rng.normal(scale=0.3, size=(num_people, NUM_CUES)), dtype=torch.float32)
-    return Report(rays, confidences, rays[..., 1].amin(1) - 0.02, edges, cues)
+    hints = torch.as_tensor(
+        rng.normal(scale=0.3, size=(num_people, NUM_HINTS)), dtype=torch.float32
+    )
+    return Report(rays, confidences, rays[..., 1].amin(1) - 0.02, edges, hints)
 
 
 def write_lifter(path, seed=0, width=32, depth=2):

@@ -4,7 +4,7 @@ import itertools
 from pathlib import Path
 
 from anny_ros.errors import ModelError
-from anny_ros.keypoints.cues import NUM_CUES
+from anny_ros.keypoints.hints import NUM_HINTS
 from anny_ros.keypoints.movenet import KeypointDetector, survey_size
 import cv2
 import numpy as np
@@ -70,11 +70,11 @@ def test_shapes_types_and_order(detector, street, zoom):
     for array in (people.keypoints, people.confidences, people.score, people.bbox):
         assert array.dtype == np.float32
         assert np.isfinite(array).all()
-    assert people.cues.shape == (count, NUM_CUES)
-    assert people.cues.dtype == np.float32
-    known = np.isfinite(people.cues)
+    assert people.hints.shape == (count, NUM_HINTS)
+    assert people.hints.dtype == np.float32
+    known = np.isfinite(people.hints)
     assert (known.all(axis=1) == known.any(axis=1)).all()
-    # Only the second look tells cues.
+    # Only the second look tells hints.
     assert known.all(axis=1).sum() >= 4 if zoom else not known.any()
     assert (np.diff(people.score) <= 0).all()
     assert ((people.confidences >= 0) & (people.confidences <= 1)).all()
@@ -88,7 +88,7 @@ def test_same_picture_gives_the_same_people(detector, street):
     for other in (again, third):
         np.testing.assert_array_equal(first.keypoints, other.keypoints)
         np.testing.assert_array_equal(first.score, other.score)
-        np.testing.assert_array_equal(first.cues, other.cues)
+        np.testing.assert_array_equal(first.hints, other.hints)
 
 
 def test_the_picture_is_left_alone(detector, street):
@@ -114,7 +114,7 @@ def test_nobody_in_an_even_picture(detector, shape):
         assert people.confidences.shape == (0, 17)
         assert people.score.shape == (0,)
         assert people.bbox.shape == (0, 4)
-        assert people.cues.shape == (0, NUM_CUES)
+        assert people.hints.shape == (0, NUM_HINTS)
 
 
 def test_nobody_on_the_lawn(detector):
@@ -189,7 +189,7 @@ def test_rows_can_be_taken(detector, street):
     some = people[people.score > np.median(people.score)]
     assert 0 < len(some) < len(people)
     assert some.keypoints.shape == (len(some), 17, 2)
-    np.testing.assert_array_equal(some.cues, people.cues[people.score > np.median(people.score)])
+    np.testing.assert_array_equal(some.hints, people.hints[people.score > np.median(people.score)])
 
 
 @pytest.mark.parametrize('shape', [(576, 768), (994, 1768), (1, 1), (17, 2000), (3000, 40)])

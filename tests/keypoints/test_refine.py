@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from anny_ros.body import BodyModel
 from anny_ros.body.skeleton import Skeleton
-from anny_ros.keypoints.cues import NUM_CUES
+from anny_ros.keypoints.hints import NUM_HINTS
 from anny_ros.keypoints.lifter import Lifted, LIFTED_JOINTS
 from anny_ros.keypoints.refine import Refiner, rotations_from_rotvec
 from anny_ros.keypoints.reported import ReportedPoints
@@ -41,7 +41,7 @@ def make_people(skeleton, num_people=3, seed=0, turn=0.15):
         torch.full((num_people, 17), 0.9),
         torch.full((num_people,), float('nan')),
         torch.tensor([-1.0, 1.0, -1.0, 1.0]).expand(num_people, -1),
-        torch.full((num_people, NUM_CUES), float('nan')),
+        torch.full((num_people, NUM_HINTS), float('nan')),
     )
     view = make_view(report)
     turned = E.clone()

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from anny_ros.body import BodyModel
 from anny_ros.body.skeleton import Skeleton
-from anny_ros.keypoints.cues import MIRRORED_KEYPOINTS
+from anny_ros.keypoints.hints import MIRRORED_KEYPOINTS
 from anny_ros.keypoints.lifter import LIFTED_JOINTS, mirror_rotations
 from anny_ros.keypoints.refine import rotations_from_rotvec
 from anny_ros.keypoints.reported import ReportedPoints

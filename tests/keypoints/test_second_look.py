@@ -1,7 +1,7 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
-from anny_ros.keypoints.cues import NUM_CUES
 from anny_ros.keypoints.decode import Heads
+from anny_ros.keypoints.hints import NUM_HINTS
 from anny_ros.keypoints.network import GRANULE, MoveNet
 from anny_ros.keypoints.second_look import cut_crops, look_again, SHAPES_CROWD, SHAPES_FEW
 import numpy as np
@@ -95,7 +95,7 @@ def test_crops_have_the_shapes_that_are_asked_for(count):
 
 
 def two_in_each(pictures):
-    """Heads of a network that sees two people in each crop, and whose cues are its brightness."""
+    """Heads of a network that sees two people in each crop, and whose hints are its brightness."""
     batch, rows, columns = len(pictures), pictures.shape[1] // 4, pictures.shape[2] // 4
     channels = {'centre_heat': 1, 'box_size': 2, 'centre_offset': 2, 'regressed': 34,
                 'keypoint_heat': 17, 'keypoint_offset': 34}  # fmt: skip
@@ -104,17 +104,19 @@ def two_in_each(pictures):
     for row, heat in ((rows // 4, 0.9), (3 * rows // 4, 0.8)):
         heads['centre_heat'][:, 0, row, columns // 2] = heat
     light = pictures.reshape(batch, -1).max(1).astype(np.float32)
-    cues = np.broadcast_to(light[:, None, None, None], (batch, NUM_CUES, rows // 8, columns // 8))
-    return Heads(**heads, cues=cues)
+    hints = np.broadcast_to(
+        light[:, None, None, None], (batch, NUM_HINTS, rows // 8, columns // 8)
+    )
+    return Heads(**heads, hints=hints)
 
 
-def test_cues_of_a_crop_are_those_of_whoever_is_in_it():
+def test_hints_of_a_crop_are_those_of_whoever_is_in_it():
     picture = np.zeros((200, 330, 3), np.uint8)
     boxes = np.array([[20.0, 30, 50, 170], [120, 30, 150, 170], [200, 90, 310, 120]])
     for k, (x0, y0, x1, y1) in enumerate(boxes.astype(int)):
         picture[y0:y1, x0:x1] = 60 * (k + 1)
     people, _ = look_again(two_in_each, picture, boxes, 0.1)
-    assert people.cues.shape == (6, NUM_CUES)
+    assert people.hints.shape == (6, NUM_HINTS)
     np.testing.assert_array_equal(np.bincount(people.picture), [2, 2, 2])
     expected = np.array([60.0, 120.0, 180.0])[people.picture]
-    np.testing.assert_allclose(people.cues, np.tile(expected[:, None], NUM_CUES), rtol=1e-4)
+    np.testing.assert_allclose(people.hints, np.tile(expected[:, None], NUM_HINTS), rtol=1e-4)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from dataclasses import fields, replace
 
-from anny_ros.keypoints.cues import NUM_CUES
+from anny_ros.keypoints.hints import NUM_HINTS
 from anny_ros.keypoints.lifter import mirror_features
 from anny_ros.keypoints.view import (
     box_tops,
@@ -19,7 +19,7 @@ import torch
 
 _TANGENT = st.floats(-2.0, 2.0)
 # Columns of the features.
-TOP, EDGES, CUES = slice(56, 58), slice(58, 62), slice(62, NUM_FEATURES)
+TOP, EDGES, HINTS = slice(56, 58), slice(58, 62), slice(62, NUM_FEATURES)
 
 
 def make_report(seed=0, num_people=3):
@@ -29,19 +29,19 @@ def make_report(seed=0, num_people=3):
     )
     rays = torch.as_tensor(rays, dtype=torch.float32)
     edges = torch.tensor([-1.2, 1.1, -0.9, 0.8]).expand(num_people, -1)
-    cues = torch.as_tensor(rng.normal(size=(num_people, NUM_CUES)), dtype=torch.float32)
+    hints = torch.as_tensor(rng.normal(size=(num_people, NUM_HINTS)), dtype=torch.float32)
     confidences = torch.as_tensor(rng.uniform(0.2, 0.9, (num_people, 17)), dtype=torch.float32)
-    return Report(rays, confidences, rays[..., 1].amin(1) - 0.05, edges, cues)
+    return Report(rays, confidences, rays[..., 1].amin(1) - 0.05, edges, hints)
 
 
 def upright_line(top, edges, x=0.0, y=0.0, size=0.4):
-    """People without width, who are fully seen, and of whom no cues are known."""
+    """People without width, who are fully seen, and of whom no hints are known."""
     count = len(edges)
     rays = torch.zeros(count, 17, 2)
     rays[..., 0] = x
     rays[..., 1] = y + size * torch.linspace(-0.5, 0.5, 17)
-    cues = torch.full((count, NUM_CUES), torch.nan)
-    return Report(rays, torch.ones(count, 17), top, edges, cues)
+    hints = torch.full((count, NUM_HINTS), torch.nan)
+    return Report(rays, torch.ones(count, 17), top, edges, hints)
 
 
 @settings(max_examples=50, deadline=None)
@@ -139,22 +139,22 @@ def assert_same(one, other, atol=0.0):
         np.testing.assert_allclose(a, b, rtol=0, atol=atol, err_msg=field.name)
 
 
-def test_unknown_cues_are_zeros_and_leave_the_other_features_alone():
+def test_unknown_hints_are_zeros_and_leave_the_other_features_alone():
     report = make_report()
-    cues = report.cues.clone()
-    cues[1] = torch.nan
+    hints = report.hints.clone()
+    hints[1] = torch.nan
     known = make_view(report).features
-    unknown = make_view(replace(report, cues=cues)).features
-    np.testing.assert_array_equal(unknown[:, : CUES.start], known[:, : CUES.start])
+    unknown = make_view(replace(report, hints=hints)).features
+    np.testing.assert_array_equal(unknown[:, : HINTS.start], known[:, : HINTS.start])
     np.testing.assert_array_equal(unknown[[0, 2]], known[[0, 2]])
-    assert (unknown[1, CUES] == 0).all()
+    assert (unknown[1, HINTS] == 0).all()
     np.testing.assert_array_equal(known[:, -1], 1.0)
-    assert (known[:, CUES].abs() > 0).all()
+    assert (known[:, HINTS].abs() > 0).all()
 
 
 def test_a_report_mirrored_twice_is_as_it_was():
     report = make_report()
-    report.cues[1] = torch.nan
+    report.hints[1] = torch.nan
     report.top[2] = torch.nan
     assert_same(report.mirrored().mirrored(), report)
     assert (report.mirrored().rays - report.rays).abs().max() > 0.1
@@ -176,7 +176,7 @@ def test_a_mirrored_report_is_that_of_the_mirrored_picture():
 def test_views_of_mirrored_reports_are_the_mirrored_views(seed, known):
     report = make_report(seed)
     if not known:
-        report.cues[:] = torch.nan
+        report.hints[:] = torch.nan
     mirrored = mirror_features(make_view(report).features)
     np.testing.assert_allclose(make_view(report.mirrored()).features, mirrored, atol=2e-4)
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
-from anny_ros.keypoints.cues import NUM_CUES
+from anny_ros.keypoints.hints import NUM_HINTS
 from anny_ros.keypoints.reported import OFFSETS
 from anny_ros.keypoints.view import Report
 import numpy as np
@@ -14,8 +14,8 @@ def test_offsets_that_made_the_looks_are_found_again(simulated_people, lifted_sk
     people, skeleton = simulated_people, lifted_skeleton
     rays = people.reported[..., :2] / people.reported[..., 2:]
     confidences = torch.full((len(people), 17), 0.8)
-    cues = torch.full((len(people), NUM_CUES), torch.nan)
-    looks = Observed(people, Report(rays, confidences, people.top, people.edges(), cues))
+    hints = torch.full((len(people), NUM_HINTS), torch.nan)
+    looks = Observed(people, Report(rays, confidences, people.top, people.edges(), hints))
     for (_, _, truth), (_, _, found) in zip(OFFSETS, fit(looks, skeleton), strict=True):
         np.testing.assert_allclose(found.offset, truth, atol=2e-3)
         assert found.after < 0.2 * found.before + 1e-3

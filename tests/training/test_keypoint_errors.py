@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from dataclasses import replace
 
-from anny_ros.keypoints.cues import NUM_CUES
+from anny_ros.keypoints.hints import NUM_HINTS
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -24,7 +24,7 @@ def test_exact_observations_are_the_projection(people):
     extent = (truth.amax(1) - truth.amin(1)).amax(-1)
     np.testing.assert_allclose((placed.top - report.top) / extent, 0.026, atol=1e-4)  # usual hair
     assert report.edges.isinf().all()  # nothing is cut off
-    assert report.cues.isnan().all()
+    assert report.hints.isnan().all()
     # Nobody's keypoints are above their own top but for where they are reported.
     body = placed.keypoints[..., 1] / placed.keypoints[..., 2]
     assert (report.top <= body.amin(1) + 1e-6).all()
@@ -41,8 +41,8 @@ def test_the_top_of_most_boxes_is_reported_near_the_truth(people):
     rays = placed.reported[..., :2] / placed.reported[..., 2:]
     extent = (rays.amax(1) - rays.amin(1)).amax(-1)
     np.testing.assert_allclose(report.edges[:, 1::2], placed.half_view)
-    assert report.cues.shape == (len(placed), NUM_CUES)
-    assert report.cues.isnan().all()
+    assert report.hints.shape == (len(placed), NUM_HINTS)
+    assert report.hints.isnan().all()
     above = ((placed.top - top) / extent)[known]
     assert 0.02 < above.median() < 0.035  # hair
     assert 0.005 < (above - above.median()).abs().median() < 0.03

@@ -3,7 +3,7 @@
 from anny_ros.body import BodyModel
 from anny_ros.body.skeleton import Skeleton
 from anny_ros.errors import InputError
-from anny_ros.keypoints.cues import NUM_CUES
+from anny_ros.keypoints.hints import NUM_HINTS
 from anny_ros.keypoints.lifter import LIFTED_JOINTS
 from anny_ros.keypoints.refine import rotations_from_rotvec
 import numpy as np
@@ -30,13 +30,13 @@ def write_looks(path, seed=0):
     boxes = np.concatenate([pixels.min(1) - 5, pixels.max(1) + 5], 1)
     confidences = rng.uniform(0.2, 0.9, (N, 17))
     confidences[:, 9] = 0.05
-    cues = rng.normal(size=(N, NUM_CUES))
-    cues[2] = np.nan  # nobody looked at them again
+    hints = rng.normal(size=(N, NUM_HINTS))
+    hints[2] = np.nan  # nobody looked at them again
     arrays = {
         'keypoints': pixels, 'confidences': confidences, 'K': K, 'rotations': E.numpy(),
         'phenotype': phenotype.numpy(), 'points': points, 'true_box': boxes, 'box': boxes + 2,
         'size_px': (boxes[:, 2:] - boxes[:, :2]).max(1), 'picture_size': [[640, 480]] * N,
-        'cues': cues,
+        'hints': hints,
     }  # fmt: skip
     np.savez(path, **{k: np.asarray(v, np.float32) for k, v in arrays.items()})
     return arrays
@@ -57,7 +57,7 @@ def test_looks_come_back_as_rays_with_the_truth(tmp_path):
     np.testing.assert_allclose(
         looks.people.top[:N], (arrays['true_box'][:, 1] - 240) / 450, atol=1e-5
     )
-    np.testing.assert_allclose(looks.report.cues[:N], arrays['cues'], atol=1e-6)
+    np.testing.assert_allclose(looks.report.hints[:N], arrays['hints'], atol=1e-6)
 
 
 def test_mirrored_people_pose_as_their_mirrored_keypoints(tmp_path):
@@ -76,10 +76,10 @@ def test_mirrored_people_pose_as_their_mirrored_keypoints(tmp_path):
     np.testing.assert_array_equal(looks.report.edges[:, 0], -before[:, 1])
     np.testing.assert_array_equal(looks.report.edges[:, 2:], before[:, 2:])
     # Depths of the left and the right ankle.
-    cues = read_observed(tmp_path).report.cues
-    np.testing.assert_array_equal(looks.report.cues[:, 22], cues[:, 21])
+    hints = read_observed(tmp_path).report.hints
+    np.testing.assert_array_equal(looks.report.hints[:, 22], hints[:, 21])
     twice = looks.mirrored()
-    np.testing.assert_array_equal(twice.report.cues, cues)
+    np.testing.assert_array_equal(twice.report.hints, hints)
     np.testing.assert_array_equal(twice.report.edges, before)
     np.testing.assert_allclose(twice.report.rays, read_observed(tmp_path).report.rays, atol=1e-6)
 
@@ -89,7 +89,7 @@ def test_joined_and_picked_rows_stay_together(tmp_path):
     looks = read_observed(tmp_path)
     both = joined([looks[torch.tensor([2])], looks[torch.tensor([0, 1])]])
     np.testing.assert_array_equal(both.report.rays[0], looks.report.rays[2])
-    np.testing.assert_array_equal(both.report.cues, looks.report.cues[[2, 0, 1]])
+    np.testing.assert_array_equal(both.report.hints, looks.report.hints[[2, 0, 1]])
     np.testing.assert_array_equal(both.people.size_px, looks.people.size_px[[2, 0, 1]])
     np.testing.assert_array_equal(both.people.phenotype[1:], looks.people.phenotype[:2])
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from anny_ros.body import BodyModel
-from anny_ros.keypoints.cues import AGE, DEPTHS, NUM_CUES, STATURE, TURN
+from anny_ros.keypoints.hints import AGE, DEPTHS, NUM_HINTS, STATURE, TURN
 from anny_ros.keypoints.view import Report
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ import torch
 
 from training.observe_pictures import Observed
 from training.simulate import People
-from training.transplant import heading, MeasuredErrors, true_cues
+from training.transplant import heading, MeasuredErrors, true_hints
 
 
 @pytest.fixture(scope='module')
@@ -34,7 +34,7 @@ def extent_of_keypoints(people):
     return (rays.amax(1) - rays.amin(1)).amax(-1)
 
 
-def looks_at(people, change=lambda rays, extent: rays, cues=None):
+def looks_at(people, change=lambda rays, extent: rays, hints=None):
     rays = people.reported[..., :2] / people.reported[..., 2:]
     extent = (rays.amax(1) - rays.amin(1)).amax(-1)
     report = Report(
@@ -42,7 +42,7 @@ def looks_at(people, change=lambda rays, extent: rays, cues=None):
         torch.full((len(people), 17), 0.6),
         people.top + 0.02 * extent,
         people.edges(),
-        torch.full((len(people), NUM_CUES), torch.nan) if cues is None else cues,
+        torch.full((len(people), NUM_HINTS), torch.nan) if hints is None else hints,
     )
     return Observed(people, report)
 
@@ -156,16 +156,16 @@ def far_edges(people):
     return torch.tensor([-90.0, 90.0, -90.0, 90.0]).expand(len(people), -1)
 
 
-def exact_cues(people, body):
-    turn, others = true_cues(people, far_edges(people), body)
+def exact_hints(people, body):
+    turn, others = true_hints(people, far_edges(people), body)
     columns = turn[:, :, :2].transpose(0, 2, 1).reshape(-1, 6)
     return torch.as_tensor(np.concatenate([columns, others], 1), dtype=torch.float32)
 
 
-def given_cues(looks, people, skeleton, body):
+def given_hints(looks, people, skeleton, body):
     looks = replace(looks, report=replace(looks.report, edges=far_edges(looks)))
     errors = MeasuredErrors(looks, skeleton, body)
-    return errors.observe(people, np.random.default_rng(1)).cues
+    return errors.observe(people, np.random.default_rng(1)).hints
 
 
 def test_depths_are_told_over_what_is_in_the_picture(people, body):
@@ -175,13 +175,13 @@ def test_depths_are_told_over_what_is_in_the_picture(people, body):
     assert upright.sum() > 10
     edges = far_edges(people).clone()
     edges[:, 3] = (low + high)[:, 1] / 2
-    whole = true_cues(people, far_edges(people), body)[1][upright, :17]
-    half = true_cues(people, edges, body)[1][upright, :17]
+    whole = true_hints(people, far_edges(people), body)[1][upright, :17]
+    half = true_hints(people, edges, body)[1][upright, :17]
     ratio = np.ptp(half, axis=1) / np.ptp(whole, axis=1)
     assert np.median(ratio) == pytest.approx(2.0, abs=0.2)
 
 
-def test_true_cues_are_those_of_somebody_upright_before_the_camera(skeleton, body):
+def test_true_hints_are_those_of_somebody_upright_before_the_camera(skeleton, body):
     """By hand: who faces the camera has a turn that is told in the view frame, and flat depths."""
     facing = torch.tensor([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])
     E = torch.eye(3).repeat(1, 28, 1, 1)
@@ -192,7 +192,7 @@ def test_true_cues_are_those_of_somebody_upright_before_the_camera(skeleton, bod
     upright = People(
         E, phenotype, points, np.ones((1, 2)), np.full(1, 100.0), points, torch.zeros(1)
     )
-    turn, others = true_cues(upright, far_edges(upright), body)
+    turn, others = true_hints(upright, far_edges(upright), body)
     # Seen along the ray to the middle, that is a little above or below the camera's axis.
     np.testing.assert_allclose(turn[0] @ turn[0].T, np.eye(3), atol=1e-6)
     np.testing.assert_allclose(turn[0], facing, atol=0.1)
@@ -208,7 +208,7 @@ def test_true_cues_are_those_of_somebody_upright_before_the_camera(skeleton, bod
 
 
 def test_true_turns_and_depths_are_seen_along_the_ray_of_the_person(people, body):
-    turn, others = true_cues(people, far_edges(people), body)
+    turn, others = true_hints(people, far_edges(people), body)
     R = turn @ people.rotations[:, 0].numpy().transpose(0, 2, 1)  # from the optical frame
     points = people.reported.numpy()
     rays = points[..., :2] / points[..., 2:]
@@ -221,47 +221,47 @@ def test_true_turns_and_depths_are_seen_along_the_ray_of_the_person(people, body
     np.testing.assert_allclose(others[:, :17].mean(1), 0.0, atol=1e-5)
 
 
-def test_who_was_seen_exactly_gives_exact_cues(people, skeleton, body):
-    exact = exact_cues(people, body)
-    given = given_cues(looks_at(people, cues=exact), people, skeleton, body)
+def test_who_was_seen_exactly_gives_exact_hints(people, skeleton, body):
+    exact = exact_hints(people, body)
+    given = given_hints(looks_at(people, hints=exact), people, skeleton, body)
     np.testing.assert_allclose(given, exact, atol=2e-4)
 
 
 def test_who_is_taken_for_facing_away_makes_others_be(people, skeleton, body):
-    cues = exact_cues(people, body)
-    turn, _ = true_cues(people, far_edges(people), body)
+    hints = exact_hints(people, body)
+    turn, _ = true_hints(people, far_edges(people), body)
     backwards = turn @ np.diag([-1.0, -1.0, 1.0])
     columns = backwards[:, :, :2].transpose(0, 2, 1).reshape(-1, 6)
-    cues[:, TURN] = torch.as_tensor(columns, dtype=torch.float32)
-    given = given_cues(looks_at(people, cues=cues), people, skeleton, body)
+    hints[:, TURN] = torch.as_tensor(columns, dtype=torch.float32)
+    given = given_hints(looks_at(people, hints=hints), people, skeleton, body)
     np.testing.assert_allclose(given[:, TURN], columns, atol=2e-4)
-    others = exact_cues(people, body)[:, DEPTHS.start :]
+    others = exact_hints(people, body)[:, DEPTHS.start :]
     np.testing.assert_allclose(given[:, DEPTHS.start :], others, atol=2e-4)
 
 
 def test_turns_told_half_as_surely_stay_half_as_sure(people, skeleton, body):
-    cues = exact_cues(people, body)
-    exact = cues[:, TURN].clone()
-    cues[:, TURN] *= 0.5
-    given = given_cues(looks_at(people, cues=cues), people, skeleton, body)
+    hints = exact_hints(people, body)
+    exact = hints[:, TURN].clone()
+    hints[:, TURN] *= 0.5
+    given = given_hints(looks_at(people, hints=hints), people, skeleton, body)
     np.testing.assert_allclose(given[:, TURN], exact / 2, atol=2e-4)
 
 
 @pytest.mark.parametrize('column', [DEPTHS.start + 3, STATURE, AGE], ids=['ear', 'stature', 'age'])
-def test_errors_of_cues_are_given_on(people, skeleton, body, column):
-    exact = exact_cues(people, body)
+def test_errors_of_hints_are_given_on(people, skeleton, body, column):
+    exact = exact_hints(people, body)
     wrong = exact.clone()
     wrong[:, column] += 0.1
-    given = given_cues(looks_at(people, cues=wrong), people, skeleton, body) - exact
+    given = given_hints(looks_at(people, hints=wrong), people, skeleton, body) - exact
     if column in range(DEPTHS.start, DEPTHS.stop):  # mirror images have it at the other ear
         given[:, DEPTHS.start + 3] += given[:, DEPTHS.start + 4]
         given[:, DEPTHS.start + 4] = 0.0
     np.testing.assert_allclose(given[:, column], 0.1, atol=4e-4)
-    rest = [k for k in range(NUM_CUES) if k != column]
+    rest = [k for k in range(NUM_HINTS) if k != column]
     np.testing.assert_allclose(given[:, rest], 0.0, atol=4e-4)
 
 
-def test_unknown_cues_stay_unknown(people, skeleton, body):
-    given = given_cues(looks_at(people), people, skeleton, body)
-    assert given.shape == (len(people), NUM_CUES)
+def test_unknown_hints_stay_unknown(people, skeleton, body):
+    given = given_hints(looks_at(people), people, skeleton, body)
+    assert given.shape == (len(people), NUM_HINTS)
     assert given.isnan().all()

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from anny_ros.keypoints.cues import MIRRORED_KEYPOINTS
+from anny_ros.keypoints.hints import MIRRORED_KEYPOINTS
 from anny_ros.keypoints.second_look import cut_crops, SHAPES_CROWD, SHAPES_FEW
 import cv2
 import numpy as np
@@ -40,7 +40,7 @@ class Batch:
     inside_share : Tensor, (B, M)
     reach : Tensor, (B,), pixels
         Longer side of the target's points.
-    cues : Tensor, (B, NUM_CUES)
+    hints : Tensor, (B, NUM_HINTS)
         Two columns of ``turn``, depths, logarithm of the stature, and age's phenotype.
 
     """
@@ -51,7 +51,7 @@ class Batch:
     box: Tensor
     inside_share: Tensor
     reach: Tensor
-    cues: Tensor
+    hints: Tensor
 
 
 def spoiled(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -175,7 +175,7 @@ class Crops:
                 state, depths = state[:, _MIRRORED], depths[_MIRRORED]
                 turn = turn * _FLIP[:, None] * _FLIP
         stature = np.log(truth.stature[row])
-        cues = np.concatenate([turn[:, :2].T.ravel(), depths, [stature, truth.phenotype[row, 1]]])
+        hints = np.concatenate([turn[:, :2].T.ravel(), depths, [stature, truth.phenotype[row, 1]]])
         return {
             'picture': np.asarray(picture),
             'points': points,
@@ -183,7 +183,7 @@ class Crops:
             'box': boxes,
             'inside_share': truth.inside_share[row],
             'reach': reach,
-            'cues': cues,
+            'hints': hints,
         }  # fmt: skip
 
 
@@ -199,5 +199,5 @@ def _stacked(samples: list[dict[str, NDArray[np.float32]]]) -> Batch:
         together('box'),
         together('inside_share'),
         together('reach'),
-        together('cues'),
+        together('hints'),
     )

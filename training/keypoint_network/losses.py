@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from anny_ros.keypoints.cues import AGE, DEPTHS, middle_weights, STATURE, TURN
 from anny_ros.keypoints.decode import ORIGIN, STRIDE
+from anny_ros.keypoints.hints import AGE, DEPTHS, middle_weights, STATURE, TURN
 import torch
 from torch import Tensor
 
@@ -19,7 +19,7 @@ _LEAST_HEAT = 1e-4
 # How much a keypoint of the person in the middle counts, and one of somebody else.
 _TARGET = {KeypointState.VISIBLE: 1.0, KeypointState.SELF_HIDDEN: 1.0, KeypointState.HIDDEN: 0.5}
 _OTHER = {KeypointState.VISIBLE: 1.0, KeypointState.SELF_HIDDEN: 0.5}
-_WEIGHTS = {'heat': 1.0, 'offset': 0.5, 'regressed': 4.0, 'centre': 1.0, 'box': 2.0, 'cues': 2.0}
+_WEIGHTS = {'heat': 1.0, 'offset': 0.5, 'regressed': 4.0, 'centre': 1.0, 'box': 2.0, 'hints': 2.0}
 # Whose box the original network knows better than the truth: of the cut, it has what is inside.
 _WHOLE = 0.97
 
@@ -69,9 +69,9 @@ def losses(
         found['centre_heat'].clamp(_LEAST_HEAT, 1 - _LEAST_HEAT), said, reduction='sum'
     )
     terms['centre'] = entropy / said.sum().clamp_min(1.0)
-    middle = torch.as_tensor(middle_weights(*found['cues'].shape[2:]))
-    cues = ((found['cues'] * middle).sum((2, 3)) - batch.cues).abs().mean(0)
-    terms['cues'] = cues[TURN].mean() + 4.0 * cues[DEPTHS].mean() + cues[STATURE] + cues[AGE]
+    middle = torch.as_tensor(middle_weights(*found['hints'].shape[2:]))
+    hints = ((found['hints'] * middle).sum((2, 3)) - batch.hints).abs().mean(0)
+    terms['hints'] = hints[TURN].mean() + 4.0 * hints[DEPTHS].mean() + hints[STATURE] + hints[AGE]
     terms['total'] = sum(
         (_WEIGHTS[name] * value for name, value in terms.items()), start=heat.new_zeros(())
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from anny_ros.errors import InputError
-from anny_ros.keypoints.cues import NUM_CUES
+from anny_ros.keypoints.hints import NUM_HINTS
 import numpy as np
 from numpy.typing import NDArray
 import onnx
@@ -22,7 +22,7 @@ from training.convert_movenet import UNCHANGED
 DEEPEST = 't210'
 # Up to here features are those of any picture, and stay as they are.
 STEM = 't43'
-_CUE_WIDTH = 256
+_HINT_WIDTH = 256
 
 
 class Original:
@@ -55,7 +55,7 @@ class Original:
 
 class KeypointNetwork(nn.Module):
     """
-    MoveNet's graph in PyTorch from the stem on, and a head of our own for cues.
+    MoveNet's graph in PyTorch from the stem on, and a head of our own for hints.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ class KeypointNetwork(nn.Module):
         super().__init__()
         self._model = onnx.load(str(path))
         graph = self._model.graph
-        if any(output.name == 'cues' for output in graph.output):
-            raise InputError(f'{path} has cues already; give what training.convert_movenet wrote')
+        if any(output.name == 'hints' for output in graph.output):
+            raise InputError(f'{path} has hints already; give what training.convert_movenet wrote')
         initial = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
         widened = {n.output[0]: n.input[0] for n in graph.node if n.op_type == 'Cast'}
         self.weights = nn.ParameterDict()
@@ -91,8 +91,8 @@ class KeypointNetwork(nn.Module):
             stride, group = values.get('strides', [1])[0], values.get('group', 1)
             self._steps.append((node.op_type, names, node.output[0], stride, group))
         deep = self.weights[self._weight_of(DEEPEST)].shape[0]
-        self.cues = nn.Sequential(
-            nn.Conv2d(deep, _CUE_WIDTH, 1), nn.ReLU(), nn.Conv2d(_CUE_WIDTH, NUM_CUES, 1)
+        self.hints = nn.Sequential(
+            nn.Conv2d(deep, _HINT_WIDTH, 1), nn.ReLU(), nn.Conv2d(_HINT_WIDTH, NUM_HINTS, 1)
         )
 
     def _weight_of(self, output: str) -> str:
@@ -112,7 +112,7 @@ class KeypointNetwork(nn.Module):
         Returns
         -------
         dict
-            All later tensors of the graph by name, and ``cues``, (B, NUM_CUES, H / 32, W / 32).
+            All later tensors of the graph by name, and ``hints``, (B, NUM_HINTS, H / 32, W / 32).
 
         """
         found = {STEM: stem}
@@ -132,7 +132,7 @@ class KeypointNetwork(nn.Module):
                 found[output] = nn.functional.interpolate(
                     x, scale_factor=2, mode='bilinear', align_corners=False
                 )
-        found['cues'] = self.cues(found[DEEPEST])
+        found['hints'] = self.hints(found[DEEPEST])
         return found
 
     def _convolve(self, x: Tensor, names: list[str], stride: int, group: int) -> Tensor:
@@ -168,28 +168,28 @@ class KeypointNetwork(nn.Module):
                 now = self.weights[names[tensor.name]].detach().numpy()
                 mean = share * now + (1 - share) * before.astype(np.float32)
                 tensor.CopyFrom(numpy_helper.from_array(mean.astype(before.dtype), tensor.name))
-        first, last = self.cues[0], self.cues[2]
+        first, last = self.hints[0], self.hints[2]
         assert isinstance(first, nn.Conv2d)
         assert isinstance(last, nn.Conv2d)
-        for name, layer in (('cues_first', first), ('cues_last', last)):
+        for name, layer in (('hints_first', first), ('hints_last', last)):
             _add_weights(model, f'{name}_weight', layer.weight.detach().numpy())
             assert layer.bias is not None
             _add_weights(model, f'{name}_bias', layer.bias.detach().numpy())
-        inputs = [DEEPEST, 'cues_first_weight', 'cues_first_bias']
+        inputs = [DEEPEST, 'hints_first_weight', 'hints_first_bias']
         model.graph.node.extend(
             [
-                helper.make_node('Conv', inputs, ['cues_wide'], kernel_shape=[1, 1]),
-                helper.make_node('Relu', ['cues_wide'], ['cues_active']),
+                helper.make_node('Conv', inputs, ['hints_wide'], kernel_shape=[1, 1]),
+                helper.make_node('Relu', ['hints_wide'], ['hints_active']),
                 helper.make_node(
                     'Conv',
-                    ['cues_active', 'cues_last_weight', 'cues_last_bias'],
-                    ['cues'],
+                    ['hints_active', 'hints_last_weight', 'hints_last_bias'],
+                    ['hints'],
                     kernel_shape=[1, 1],
                 ),
             ]
         )
-        shape = ['batch', NUM_CUES, 'cue_rows', 'cue_columns']
-        model.graph.output.append(helper.make_tensor_value_info('cues', TensorProto.FLOAT, shape))
+        shape = ['batch', NUM_HINTS, 'hint_rows', 'hint_columns']
+        model.graph.output.append(helper.make_tensor_value_info('hints', TensorProto.FLOAT, shape))
         for entry in model.metadata_props:
             if entry.key == 'modifications':
                 entry.value = f'{entry.value.removesuffix(UNCHANGED)}; {notice}'

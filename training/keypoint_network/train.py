@@ -1,7 +1,7 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
 """
-Fine-tune the 2D network on rendered people, and teach it cues of turn, depth and size.
+Fine-tune the 2D network on rendered people, and teach it hints of turn, depth and size.
 
     python -m training.keypoint_network.train movenet.onnx out/crops --output out/keypoint_network
 
@@ -28,10 +28,10 @@ from training.keypoint_network.losses import losses
 from training.keypoint_network.network import KeypointNetwork, Original, STEM
 
 _SAVE_SECONDS = 240.0
-_CUES_RATE = 1e-3
+_HINTS_RATE = 1e-3
 _MEMORY = 0.997
 _RISE = 100  # steps
-NOTICE = 'weights fine-tuned on rendered people and head "cues" added by the anny_ros developers'
+NOTICE = 'weights fine-tuned on rendered people and head "hints" added by the anny_ros developers'
 
 
 def _share(step: int, steps: int) -> float:
@@ -66,7 +66,7 @@ class Training:
                 {'params': [w], 'lr': rate * w.detach().square().mean().sqrt().item()}
                 for w in self.network.weights.values()
             ]
-            + [{'params': list(self.network.cues.parameters()), 'lr': _CUES_RATE}],
+            + [{'params': list(self.network.hints.parameters()), 'lr': _HINTS_RATE}],
             weight_decay=0.0,
         )
         self._highest = [group['lr'] for group in self.optimizer.param_groups]

@@ -1,6 +1,6 @@
 # Copyright 2026 The anny_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Drawn people cut out, and the 2D network as it was before it said cues."""
+"""Drawn people cut out, and the 2D network as it was before it said hints."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ def crops_folder(cutter, draw_picture, tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def model_path(tmp_path_factory):
-    """The shipped 2D network without its head for cues: what training begins with."""
+    """The shipped 2D network without its head for hints: what training begins with."""
     onnx = pytest.importorskip('onnx', reason='needs the development package onnx')
     model = onnx.load(str(DEFAULT_MODEL))
     graph = model.graph
     for part in (graph.node, graph.output, graph.initializer):
         for item in list(part):
             name = item.output[0] if part is graph.node else item.name
-            if name.startswith('cues'):
+            if name.startswith('hints'):
                 part.remove(item)
     for entry in model.metadata_props:
         if entry.key == 'modifications':
             entry.value = CHANGES
-    path = tmp_path_factory.mktemp('model') / 'without_cues.onnx'
+    path = tmp_path_factory.mktemp('model') / 'without_hints.onnx'
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
     return path

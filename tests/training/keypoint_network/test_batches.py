@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import fields
 from itertools import islice
 
-from anny_ros.keypoints.cues import AGE, DEPTHS, mirror_cues, NUM_CUES, STATURE, TURN
+from anny_ros.keypoints.hints import AGE, DEPTHS, mirror_hints, NUM_HINTS, STATURE, TURN
 from anny_ros.keypoints.refine import rotations_from_rotvec
 import cv2
 import numpy as np
@@ -106,19 +106,19 @@ def test_boxes_move_with_points():
         assert np.isnan(sample['box'][2:]).all()
 
 
-def test_cues_are_mirrored_with_the_picture():
+def test_hints_are_mirrored_with_the_picture():
     window, truth = window_truth((100.0, 100.0))
     crops = crops_of(window, truth)
-    plain = crops.sample(0, None)['cues']
+    plain = crops.sample(0, None)['hints']
     np.testing.assert_allclose(plain[TURN].reshape(2, 3), truth.turn[0][:, :2].T)
     np.testing.assert_array_equal(plain[DEPTHS], truth.depths[0])
     assert plain[STATURE] == pytest.approx(np.log(1.6))
     assert plain[AGE] == truth.phenotype[0, 1]
-    other = mirror_cues(torch.as_tensor(plain[None]))[0].numpy()
+    other = mirror_hints(torch.as_tensor(plain[None]))[0].numpy()
     for seed in SEEDS:
         sample = crops.sample(0, np.random.default_rng(seed))
         wanted = other if is_mirrored(sample) else plain
-        np.testing.assert_allclose(sample['cues'], wanted, atol=1e-6)
+        np.testing.assert_allclose(sample['hints'], wanted, atol=1e-6)
 
 
 def test_without_chance_nothing_but_the_cut_is_done():
@@ -195,11 +195,11 @@ def test_batches_are_of_one_shape_and_of_as_many_pixels(shards):
         assert batch.state.shape == (count, MOST_PEOPLE, 17)
         assert batch.box.shape == (count, MOST_PEOPLE, 4)
         assert batch.inside_share.shape == (count, MOST_PEOPLE)
-        assert batch.cues.shape == (count, NUM_CUES)
+        assert batch.hints.shape == (count, NUM_HINTS)
         assert batch.reach.shape == (count,)
         assert batch.pictures.dtype == torch.float32
         assert -1 <= batch.pictures.min() < batch.pictures.max() <= 1
-        assert batch.cues.isfinite().all()
+        assert batch.hints.isfinite().all()
         assert batch.points[:, 0].isfinite().all()
     assert len(shapes) > 1
 
@@ -221,6 +221,6 @@ def test_a_seed_gives_the_same_batches_and_another_one_others(shards):
 
 def test_everybody_is_drawn(shards):
     statures = np.log(shards[1].stature)
-    drawn = [batch.cues[:, STATURE] for batch in islice(Crops(*shards, batch=1, seed=0), 40)]
+    drawn = [batch.hints[:, STATURE] for batch in islice(Crops(*shards, batch=1, seed=0), 40)]
     for stature in statures:
         assert (torch.cat(drawn) - float(stature)).abs().min() < 1e-5

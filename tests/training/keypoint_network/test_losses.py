@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from anny_ros.keypoints.cues import NUM_CUES, STATURE
 from anny_ros.keypoints.decode import ORIGIN, STRIDE
+from anny_ros.keypoints.hints import NUM_HINTS, STATURE
 import numpy as np
 import pytest
 import torch
@@ -18,7 +18,7 @@ from training.pictures.labels import KeypointState
 
 ROWS, COLUMNS = 32, 24
 VISIBLE, HIDDEN = float(KeypointState.VISIBLE), float(KeypointState.HIDDEN)
-TERMS = ('heat', 'offset', 'regressed', 'centre', 'box', 'cues')
+TERMS = ('heat', 'offset', 'regressed', 'centre', 'box', 'hints')
 
 
 def make_batch(count=2):
@@ -35,7 +35,7 @@ def make_batch(count=2):
         box=torch.cat([points.amin(2), points.amax(2)], -1),
         inside_share=torch.ones(count, 2),
         reach=(points[:, 0].amax(1) - points[:, 0].amin(1)).amax(-1),
-        cues=torch.randn((count, NUM_CUES), generator=rng),
+        hints=torch.randn((count, NUM_HINTS), generator=rng),
     )
 
 
@@ -61,7 +61,7 @@ def true_heads(batch):
         'centre_heat': 0.9 * torch.exp(-0.1 * middle.square().sum(1, keepdim=True)),
         'box_size': size[..., None, None].expand(-1, -1, ROWS, COLUMNS),
         'centre_offset': middle,
-        'cues': batch.cues[..., None, None].expand(-1, -1, ROWS // 8, COLUMNS // 8),
+        'hints': batch.hints[..., None, None].expand(-1, -1, ROWS // 8, COLUMNS // 8),
     }
 
 
@@ -89,7 +89,7 @@ def terms(found, batch, original=None):
 def test_the_truth_costs_nothing_but_the_spread_of_heat(batch, truth):
     found = terms(truth, batch)
     assert found.keys() == {*TERMS, 'total'}
-    for name in ('offset', 'regressed', 'box', 'cues'):
+    for name in ('offset', 'regressed', 'box', 'hints'):
         assert found[name] == pytest.approx(0.0, abs=1e-4), name
     assert 0 <= found['heat'] < 0.3
 
@@ -118,7 +118,7 @@ def test_nearer_guesses_cost_less(batch, truth):
     """Each head is pulled towards the truth, wherever it is."""
     for head, term in (('keypoint_offset', 'offset'), ('regressed', 'regressed'),
                        ('box_size', 'box'), ('centre_offset', 'box'),
-                       ('cues', 'cues')):  # fmt: skip
+                       ('hints', 'hints')):  # fmt: skip
         costs = [
             terms({**truth, head: truth[head] + off}, batch, truth)[term]
             for off in (-1.0, -0.5, 0.0, 0.5, 1.0)
@@ -139,7 +139,7 @@ def test_all_terms_are_finite_and_pull(batch, truth):
         'regressed': ['regressed'],
         'centre': ['centre_heat'],
         'box': ['box_size', 'centre_offset'],
-        'cues': ['cues'],
+        'hints': ['hints'],
     }
     cost = losses(found, truth, batch)
     assert cost['total'].isfinite()
@@ -215,15 +215,15 @@ def test_boxes_of_people_cut_off_stay_as_the_original_has_them(batch, truth):
     assert terms(original, cut, original)['box'] == pytest.approx(0.0, abs=1e-5)
 
 
-def test_cues_are_read_in_the_middle(batch, truth):
-    wrong = truth['cues'].clone()
+def test_hints_are_read_in_the_middle(batch, truth):
+    wrong = truth['hints'].clone()
     wrong[:, STATURE] += 0.1
-    assert terms({**truth, 'cues': wrong}, batch)['cues'] == pytest.approx(0.1, abs=1e-4)
+    assert terms({**truth, 'hints': wrong}, batch)['hints'] == pytest.approx(0.1, abs=1e-4)
     costs = []
     for row, column in ((0, 0), (2, 1)):
-        local = truth['cues'].clone()
+        local = truth['hints'].clone()
         local[:, STATURE, row, column] += 1.0
-        costs.append(terms({**truth, 'cues': local}, batch)['cues'])
+        costs.append(terms({**truth, 'hints': local}, batch)['hints'])
     assert 0 < 2 * costs[0] < costs[1]
 
 

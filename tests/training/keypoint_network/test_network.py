@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from anny_ros.errors import ModelError
-from anny_ros.keypoints.cues import NUM_CUES
+from anny_ros.keypoints.hints import NUM_HINTS
 from anny_ros.keypoints.network import MoveNet
 import cv2
 import numpy as np
@@ -79,7 +79,7 @@ def test_heads_are_those_of_the_file(original, network, shape):
         assert found[name].shape == said[name].shape
         assert said[name].std() > 0
         np.testing.assert_allclose(found[name], said[name], atol=1e-3, err_msg=name)
-    assert found['cues'].shape == (2, NUM_CUES, shape[0] // 32, shape[1] // 32)
+    assert found['hints'].shape == (2, NUM_HINTS, shape[0] // 32, shape[1] // 32)
 
 
 def test_the_original_says_what_the_package_is_told(model_path, original, network, tmp_path):
@@ -91,14 +91,14 @@ def test_the_original_says_what_the_package_is_told(model_path, original, networ
         np.testing.assert_allclose(getattr(heads, name), said[name], atol=1e-4, err_msg=name)
 
 
-def test_the_package_wants_cues(model_path):
-    with pytest.raises(ModelError, match=r'without_cues\.onnx'):
+def test_the_package_wants_hints(model_path):
+    with pytest.raises(ModelError, match=r'without_hints\.onnx'):
         MoveNet(model_path, threads=1)
 
 
 def test_weights_of_all_layers_after_the_stem_learn(original, network):
     found = network(original(normalised(random_pixels()))[STEM])
-    sum(found[name].square().mean() for name in (*HEADS, 'cues')).backward()
+    sum(found[name].square().mean() for name in (*HEADS, 'hints')).backward()
     assert len(network.weights) > 50
     idle = [name for name, w in network.named_parameters() if w.grad is None]
     assert idle == []
@@ -112,7 +112,7 @@ def test_a_written_file_says_what_the_trained_network_says(original, network, wo
         found = trained(network)(said[STEM])
     heads = MoveNet(written(network, tmp_path), threads=1)(woman)
     assert heads.centre_heat.max() > 0.1
-    for name in (*HEADS, 'cues'):
+    for name in (*HEADS, 'hints'):
         mine = found[name].numpy()
         np.testing.assert_allclose(getattr(heads, name), mine, atol=2e-3, err_msg=name)
         # And training changed it.
@@ -127,7 +127,7 @@ def test_weights_are_rounded_to_the_nearest_of_16_bits(original, network, woman,
     with torch.no_grad():
         found = network(original(normalised(woman))[STEM])
     heads = MoveNet(path, threads=1)(woman)
-    for name in (*HEADS, 'cues'):
+    for name in (*HEADS, 'hints'):
         mine = found[name].numpy()
         off = np.abs(getattr(heads, name) - mine).max()
         assert off < 0.02 * np.abs(mine).max(), name
@@ -142,7 +142,9 @@ def test_a_written_file_differs_from_the_original_in_weights_alone(model_path, n
     assert 'unchanged' not in changed
     others = {p.key: p.value for p in before.metadata_props if p.key != 'modifications'}
     assert notices == others
-    assert [o.name for o in after.graph.output] == [o.name for o in before.graph.output] + ['cues']
+    assert [o.name for o in after.graph.output] == [o.name for o in before.graph.output] + [
+        'hints'
+    ]
     assert list(after.graph.node)[: len(before.graph.node)] == list(before.graph.node)
     kept = {t.name: t for t in after.graph.initializer}
     changed = 0
@@ -153,7 +155,7 @@ def test_a_written_file_differs_from_the_original_in_weights_alone(model_path, n
         changed += other != tensor
     assert changed == len(network.weights)
     assert kept.keys() == {
-        f'cues_{n}_{p}_h' for n in ('first', 'last') for p in ('weight', 'bias')
+        f'hints_{n}_{p}_h' for n in ('first', 'last') for p in ('weight', 'bias')
     }
 
 

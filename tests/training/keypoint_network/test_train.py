@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from anny_ros.keypoints.cues import NUM_CUES
+from anny_ros.keypoints.hints import NUM_HINTS
 from anny_ros.keypoints.network import MoveNet
 import numpy as np
 import pytest
@@ -80,8 +80,8 @@ def test_the_file_holds_a_share_of_the_mean_and_is_loaded_by_the_package(
     assert run(model_path, crops_folder, tmp_path, 2, '--share', '0.3') == 0
     path = tmp_path / 'keypoints.onnx'
     heads = MoveNet(path, threads=1)(np.full((1, 64, 32, 3), 90, np.uint8))
-    assert heads.cues.shape == (1, NUM_CUES, 2, 1)
-    assert np.isfinite(heads.cues).all()
+    assert heads.hints.shape == (1, NUM_HINTS, 2, 1)
+    assert np.isfinite(heads.hints).all()
     assert heads.keypoint_heat.shape == (1, 17, 16, 8)
     metadata = {entry.key: entry.value for entry in onnx.load(str(path)).metadata_props}
     assert metadata['modifications'].endswith(NOTICE)
