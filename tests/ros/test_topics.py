@@ -217,8 +217,8 @@ def test_markers_while_subscribed(graph, make, body):
     graph.estimator.people = graph.estimator.people[:0]
     # Beyond tracking.memory at once.
     pictures.publish(make.image(10.0))
-    assert graph.spin_until(lambda: len(got) >= 4)
-    assert {marker.action for marker in got[-1].markers} == {Marker.DELETE}
+    # One of the pictures before may still be on its way here.
+    assert graph.spin_until(lambda: {m.action for m in got[-1].markers} == {Marker.DELETE})
     assert {marker.id for marker in got[-1].markers} == {1, 2}
     count = len(got)
     node.trigger_deactivate()
