@@ -17,7 +17,7 @@ clips that the lifter is trained on. Shards that are there are kept.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
@@ -212,22 +212,48 @@ def _observe_shard(
     return len(rows['size_px'])
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command."""
+def make_shards(
+    arguments: list[str] | None,
+    description: str | None,
+    make: Callable[[tuple[Path, Path | None, Path], Path, int, int], int],
+    kind: str,
+    count: int,
+    seed: int,
+) -> int:
+    """
+    Run a command that makes shards of rendered people, those that are missing.
+
+    Parameters
+    ----------
+    arguments : list of str or None
+    description : str or None
+    make : callable
+        Takes what ``open_studio`` takes, the shard's path, seed and number; returns how many rows.
+    kind : str
+        What the files' names begin with.
+    count, seed : int
+        Pictures, and the seed, unless the user says others.
+
+    Returns
+    -------
+    int
+        Exit status.
+
+    """
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('data', type=Path, help='folder of the data pack')
-    parser.add_argument('--output', type=Path, default=Path('out/observed'))
-    parser.add_argument('--count', type=int, default=12000, help='pictures')
-    parser.add_argument('--seed', type=int, default=5)
+    parser.add_argument('--output', type=Path, default=Path('out') / kind)
+    parser.add_argument('--count', type=int, default=count, help='pictures')
+    parser.add_argument('--seed', type=int, default=seed)
     parser.add_argument('--workers', type=int, default=1)
     parser.add_argument('--backgrounds', type=Path, help='folder of pictures for surroundings')
     parser.add_argument('--base-mesh', type=Path, default=DEFAULT_PATH)
     options = parser.parse_args(arguments)
     opening = (options.data, options.backgrounds, options.base_mesh)
     paths = [
-        (k, options.output / f'observed_{options.seed}_{k:05d}.npz')
+        (k, options.output / f'{kind}_{options.seed}_{k:05d}.npz')
         for k in range(-(-options.count // SHARD))
     ]
     missing = [(k, path) for k, path in paths if not path.is_file()]
@@ -236,19 +262,21 @@ def main(arguments: list[str] | None = None) -> int:
         options.output.mkdir(parents=True, exist_ok=True)
         context = multiprocessing.get_context('spawn')
         with ProcessPoolExecutor(options.workers, mp_context=context) as workers:
-            jobs = [
-                workers.submit(_observe_shard, opening, path, options.seed, k)
-                for k, path in missing
-            ]
-            people = 0
+            jobs = [workers.submit(make, opening, path, options.seed, k) for k, path in missing]
+            rows = 0
             with tqdm(jobs, unit=f' x {SHARD} pictures') as bar:
                 for job in bar:
-                    people += job.result()
-                    bar.set_postfix(looks=people)
+                    rows += job.result()
+                    bar.set_postfix(rows=rows)
     except AnnyError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command."""
+    return make_shards(arguments, __doc__, _observe_shard, 'observed', 12000, 5)
 
 
 if __name__ == '__main__':

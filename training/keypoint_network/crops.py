@@ -12,17 +12,14 @@ trained on. Shards that are there are kept.
 
 from __future__ import annotations
 
-import argparse
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
-import multiprocessing
 from pathlib import Path
 import sys
 from typing import Any
 
 from anny_ros.body import BodyModel
 from anny_ros.body.skeleton import Skeleton
-from anny_ros.errors import AnnyError, InputError
+from anny_ros.errors import InputError
 from anny_ros.keypoints.lifter import LIFTED_JOINTS
 from anny_ros.keypoints.reported import ReportedPoints
 from anny_ros.keypoints.view import rotation_to_forward
@@ -30,11 +27,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 import torch
-from tqdm import tqdm
 
 from training.evaluation.people import sizes
-from training.observe_pictures import open_studio
-from training.pictures.base_mesh import DEFAULT_PATH, load_base_mesh
+from training.observe_pictures import make_shards, open_studio
 from training.pictures.labels import KeypointState, Labels
 from training.pictures.render import iterate, SHARD
 from training.pictures.scene import Picture
@@ -229,41 +224,7 @@ def _make_shard(opening: tuple[Path, Path | None, Path], path: Path, seed: int, 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('data', type=Path, help='folder of the data pack')
-    parser.add_argument('--output', type=Path, default=Path('out/crops'))
-    parser.add_argument('--count', type=int, default=6000, help='pictures')
-    parser.add_argument('--seed', type=int, default=11)
-    parser.add_argument('--workers', type=int, default=1)
-    parser.add_argument('--backgrounds', type=Path, help='folder of pictures for surroundings')
-    parser.add_argument('--base-mesh', type=Path, default=DEFAULT_PATH)
-    options = parser.parse_args(arguments)
-    opening = (options.data, options.backgrounds, options.base_mesh)
-    paths = [
-        (k, options.output / f'crops_{options.seed}_{k:05d}.npz')
-        for k in range(-(-options.count // SHARD))
-    ]
-    try:
-        load_base_mesh(options.base_mesh)
-        options.output.mkdir(parents=True, exist_ok=True)
-        context = multiprocessing.get_context('spawn')
-        with ProcessPoolExecutor(options.workers, mp_context=context) as workers:
-            jobs = [
-                workers.submit(_make_shard, opening, path, options.seed, k)
-                for k, path in paths
-                if not path.is_file()
-            ]
-            people = 0
-            with tqdm(jobs, unit=f' x {SHARD} pictures') as bar:
-                for job in bar:
-                    people += job.result()
-                    bar.set_postfix(people=people)
-    except AnnyError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return make_shards(arguments, __doc__, _make_shard, 'crops', 6000, 11)
 
 
 if __name__ == '__main__':
