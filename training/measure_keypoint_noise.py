@@ -44,6 +44,7 @@ from typing import Any
 
 from anny_ros.errors import AnnyError
 from anny_ros.keypoints.decode import decode_people
+from anny_ros.keypoints.hints import MIRRORED_KEYPOINTS
 from anny_ros.keypoints.movenet import judge_crops, SECOND_LOOK_HEAT
 from anny_ros.keypoints.network import GRANULE, MoveNet
 from anny_ros.keypoints.second_look import look_again
@@ -55,7 +56,7 @@ from scipy.stats import norm, rankdata
 
 from training.evaluate_clips import read_frames
 
-MIRRORED = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
+MIRRORED = np.array(MIRRORED_KEYPOINTS)
 SIZES_PX = (40, 60, 90, 140, 220)
 PROBABILITIES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.85, 0.9, 0.95, 0.98, 1.0)
 TRUTH_SIZES_PX = (140, 175, 215, 250)

@@ -195,10 +195,15 @@ def open_studio(data: Path, backgrounds: Path | None, base_mesh: Path) -> Studio
     return replace(studio, motions=restricted(studio.motions, clips))
 
 
+@lru_cache(maxsize=1)
+def _detector() -> KeypointDetector:
+    return KeypointDetector(threads=1)
+
+
 def _observe_shard(
     opening: tuple[Path, Path | None, Path], path: Path, seed: int, shard: int
 ) -> int:
-    studio, detector = open_studio(*opening), KeypointDetector(threads=1)
+    studio, detector = open_studio(*opening), _detector()
     rng = np.random.default_rng([seed, shard, 1])
     looks = []
     for picture in iterate(studio, seed, shard, SHARD):

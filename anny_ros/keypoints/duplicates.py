@@ -10,7 +10,6 @@ from anny_ros.keypoints.hints import MIRRORED_KEYPOINTS
 import numpy as np
 from numpy.typing import NDArray
 
-# Left and right exchanged: the same person seen from behind by mistake is still the same person.
 # Two finds whose keypoints lie closer than this share of their size are one person.
 _SAME_DISTANCE = 0.09
 # A much weaker find within this distance, nearly all of whose box is inside of the stronger one's,
@@ -44,6 +43,7 @@ def keypoint_distance(
     weight = np.sqrt(confidences[:, None] * confidences[None]) + 1e-6  # (N, N, 17)
     half = weight.sum(axis=-1, keepdims=True) / 2
     medians = []
+    # The same person seen from behind by mistake is still the same person.
     for paired in (keypoints, keypoints[:, list(MIRRORED_KEYPOINTS)]):
         apart = np.linalg.norm(keypoints[:, None] - paired[None], axis=-1)  # (N, N, 17)
         order = apart.argsort(axis=-1)

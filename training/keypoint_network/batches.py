@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from anny_ros.keypoints.hints import MIRRORED_KEYPOINTS
+from anny_ros.keypoints.hints import mirror_hints, MIRRORED_KEYPOINTS
 from anny_ros.keypoints.second_look import cut_crops, SHAPES_CROWD, SHAPES_FEW
 import cv2
 import numpy as np
@@ -22,7 +22,6 @@ _BOX_ERROR = 0.06
 # How often a picture is exposed for its brightest parts, and who counts as a child, metres.
 _BACKLIT, _CHILD = 0.3, 1.3
 _MIRRORED = list(MIRRORED_KEYPOINTS)
-_FLIP = np.array([1.0, -1.0, -1.0], np.float32)
 
 
 @dataclass(frozen=True)
@@ -143,9 +142,8 @@ class Crops:
         window = np.asarray(cv2.imdecode(self._jpegs[row], cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
         box, shapes = truth.box[row, 0].astype(np.float64), SHAPES_FEW
         inside = truth.picture[row]
-        if (
-            rng is None or rng.random() < 0.6
-        ):  # of the part in the picture, as surveys often have it
+        # Of the part in the picture, as surveys often have it.
+        if rng is None or rng.random() < 0.6:
             box = np.concatenate(
                 [np.maximum(box[:2], inside[:2]), np.minimum(box[2:], inside[2:])]
             )
@@ -160,8 +158,10 @@ class Crops:
         picture, scale, corner = crops.pictures[0], float(crops.scale[0]), crops.corner[0]
         points = (truth.points[row] - corner) * scale
         boxes = ((truth.box[row].reshape(-1, 2, 2) - corner) * scale).reshape(-1, 4)
-        state, turn = truth.state[row], truth.turn[row]
-        depths = truth.depths[row]
+        state = truth.state[row]
+        columns = truth.turn[row, :, :2].T.ravel()
+        size = [np.log(truth.stature[row]), truth.phenotype[row, 1]]
+        hints = np.concatenate([columns, truth.depths[row], size])
         reach = (np.nanmax(points[0], 0) - np.nanmin(points[0], 0)).max()
         if rng is not None:
             if rng.random() < _BACKLIT:
@@ -172,10 +172,8 @@ class Crops:
                 last = picture.shape[1] - 1
                 points = points[:, _MIRRORED] * [-1, 1] + [last, 0]
                 boxes = boxes[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [last, 0, last, 0]
-                state, depths = state[:, _MIRRORED], depths[_MIRRORED]
-                turn = turn * _FLIP[:, None] * _FLIP
-        stature = np.log(truth.stature[row])
-        hints = np.concatenate([turn[:, :2].T.ravel(), depths, [stature, truth.phenotype[row, 1]]])
+                state = state[:, _MIRRORED]
+                hints = mirror_hints(torch.as_tensor(hints)[None])[0].numpy()
         return {
             'picture': np.asarray(picture),
             'points': points,

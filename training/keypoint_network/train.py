@@ -22,7 +22,7 @@ from anny_ros.errors import AnnyError
 import torch
 from tqdm import tqdm
 
-from training.keypoint_network.batches import Crops
+from training.keypoint_network.batches import Batch, Crops
 from training.keypoint_network.crops import read_shards
 from training.keypoint_network.losses import losses
 from training.keypoint_network.network import KeypointNetwork, Original, STEM
@@ -89,7 +89,7 @@ class Training:
         self.optimizer.load_state_dict(state['optimizer'])
         self.step = state['step']
 
-    def learn(self, batch: Any) -> dict[str, float]:
+    def learn(self, batch: Batch) -> dict[str, float]:
         """Take one step; returns the terms of the loss."""
         original = self.original(batch.pictures)
         stem = original[STEM].contiguous(memory_format=torch.channels_last)
@@ -123,7 +123,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         '--share',
         type=float,
-        default=0.6,
+        default=0.55,
         help='of the new weights in the file; the rest is as before',
     )
     parser.add_argument('--threads', type=int, default=2)
